@@ -1,0 +1,88 @@
+"""Runs one job as a child process: `python -m ml.pipelines KIND …`.
+
+Standard output carries one JSON event a line and nothing else. Standard input is the supervisor's
+hand: a line `cancel` asks the run to stop, and its end means that the supervisor is gone, at which
+the run ends at once so that no orphan keeps computing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
+
+from ml.errors import CanfuseError, Cancelled
+from ml.pipelines.context import Context, Workspace
+from ml.pipelines.registry import pipeline
+
+EXIT_OK = 0
+EXIT_CRASHED = 1
+EXIT_REFUSED = 3
+EXIT_CANCELLED = 4
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the job that the arguments describe and return the exit code."""
+    args = _arguments(argv)
+    channel = _claim_stdout()
+    context = Context(
+        workdir=args.workdir,
+        workspace=Workspace(home=args.home, data_dirs=tuple(args.data_dir)),
+        emit=lambda event: print(json.dumps(event), file=channel, flush=True),  # noqa: T201 - the protocol
+    )
+    threading.Thread(target=_listen, args=(context.cancelled,), daemon=True).start()
+    return _run(args.kind, args.config, context)
+
+
+def _run(kind: str, config_file: Path, context: Context) -> int:
+    try:
+        job = pipeline(kind)
+        config = job.parse(json.loads(config_file.read_text()))
+        context.emit({"event": "result", "result": job.run(config, context)})
+    except Cancelled:
+        return EXIT_CANCELLED
+    except CanfuseError as error:
+        context.emit({"event": "error", "error": error.to_dict()})
+        return EXIT_REFUSED
+    except Exception as error:  # noqa: BLE001 - the last line of defence reports whatever it was
+        traceback.print_exc(file=sys.stderr)
+        context.emit({"event": "error", "error": _crash(error)})
+        return EXIT_CRASHED
+    return EXIT_OK
+
+
+def _crash(error: Exception) -> dict[str, Any]:
+    return {"type": "crash", "detail": f"{type(error).__name__}: {error}", "hint": "See the job's log."}
+
+
+def _claim_stdout() -> TextIO:
+    """Keep the real standard output for events; whatever libraries print goes to standard error."""
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return channel
+
+
+def _listen(cancelled: threading.Event) -> None:
+    for line in sys.stdin:
+        if line.strip() == "cancel":
+            cancelled.set()
+    os._exit(EXIT_CANCELLED)
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m ml.pipelines", description=__doc__)
+    parser.add_argument("kind")
+    parser.add_argument("--config", type=Path, required=True, help="JSON file with the job's configuration")
+    parser.add_argument("--workdir", type=Path, required=True, help="the job's own folder")
+    parser.add_argument("--home", type=Path, required=True, help="root of all that canfuse writes")
+    parser.add_argument("--data-dir", type=Path, action="append", default=[], help="a folder of datasets")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Finds the job kinds in this package."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+import ml.pipelines
+from ml.errors import InvalidInput, NotFound
+from ml.pipelines.context import Context
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A job kind.
+
+    Attributes:
+        name: the kind, as in `POST /jobs/{kind}`.
+        config: a frozen dataclass; the API body, the command line and a preset all become one.
+        run: does the work and returns JSON-able facts about the outcome. Where it built a
+            release it left the bundle in `context.workdir / "release"` (with its report in
+            `context.workdir / "report"`) and returns `{"release": <version>, "alias": …, …}`;
+            whoever started the run publishes it.
+        summary: one line for people.
+        accelerated: True where a GPU helps, which decides the queue.
+    """
+
+    name: str
+    config: type[Any]
+    run: Callable[[Any, Context], dict[str, Any]]
+    summary: str
+    accelerated: bool = True
+
+    def parse(self, values: Mapping[str, Any]) -> Any:
+        """Make the config from plain values.
+
+        Raises:
+            InvalidInput: a value is unknown, missing or out of range; `extra["errors"]` lists
+                each with its field path.
+        """
+        try:
+            return TypeAdapter(self.config).validate_python(values)
+        except ValidationError as error:
+            problems = [
+                {"field": ".".join(str(part) for part in e["loc"]), "message": e["msg"]}
+                for e in error.errors(include_url=False, include_context=False, include_input=False)
+            ]
+            listing = "; ".join(f"{p['field'] or 'config'}: {p['message']}" for p in problems)
+            raise InvalidInput(
+                f"The {self.name} configuration is not valid: {listing}.",
+                "Correct these fields.",
+                errors=problems,
+            ) from error
+
+
+@cache
+def pipelines() -> Mapping[str, Pipeline]:
+    """Every job kind by name."""
+    modules = pkgutil.iter_modules(ml.pipelines.__path__)
+    found = (importlib.import_module(f"ml.pipelines.{m.name}") for m in modules)
+    kinds = [kind for module in found if isinstance(kind := getattr(module, "KIND", None), Pipeline)]
+    return {kind.name: kind for kind in sorted(kinds, key=lambda k: k.name)}
+
+
+def pipeline(name: str) -> Pipeline:
+    """The job kind of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if found := pipelines().get(name):
+        return found
+    raise NotFound(f"There is no job kind '{name}'.", f"Choose one of: {', '.join(pipelines())}.")

@@ -1,0 +1,46 @@
+"""The `rehearse` kind: counts steps. It proves a deployment's job path without training anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ml.errors import InvalidInput
+from ml.pipelines.context import Context
+from ml.pipelines.registry import Pipeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class RehearsalConfig:
+    """How long to rehearse and how to end.
+
+    Attributes:
+        steps: how many steps to count.
+        seconds_per_step: how long each step takes.
+        fail: end with an error after the last step.
+    """
+
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 10
+    seconds_per_step: Annotated[float, Field(ge=0, le=60)] = 0.1
+    fail: bool = False
+
+
+def run(config: RehearsalConfig, context: Context) -> dict[str, Any]:
+    """Count the steps, continuing where an earlier attempt stopped."""
+    checkpoint = context.workdir / "rehearsal.txt"
+    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    resumed_from = done
+    while done < config.steps:
+        context.progress("rehearse", done / config.steps, f"step {done + 1} of {config.steps}")
+        context.cancelled.wait(config.seconds_per_step)
+        done += 1
+        checkpoint.write_text(str(done))
+    context.check_cancelled()
+    if config.fail:
+        raise InvalidInput("The rehearsal was told to fail.", "Submit it without `fail`.")
+    return {"steps": done, "resumed_from": resumed_from}
+
+
+KIND = Pipeline("rehearse", RehearsalConfig, run, "Count steps, to prove the job path.", accelerated=False)
