@@ -1,0 +1,1 @@
+"""How good the detectors are: metrics, thresholds, rivals, and a report to read."""
