@@ -1,0 +1,125 @@
+"""Window graphs as tensors on a device, and batches of them as plain gathers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from ml.can.graphs import WindowGraphs
+from ml.can.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """W window graphs with N nodes and E edges in all.
+
+    Attributes:
+        place: (N,) int64, each node's place in the vocabulary.
+        node: (N, F) float32 node features.
+        node_ptr: (W + 1,) int64, window w has the nodes `node_ptr[w]:node_ptr[w + 1]`.
+        edge_index: (2, E) int64.
+        edge: (E, F) float32 edge features.
+        edge_ptr: (W + 1,) int64.
+        window: (W, F) float32 window features.
+        label: (W,) float32, 1 for an attack; zeros where the traffic has no labels.
+    """
+
+    place: Tensor
+    node: Tensor
+    node_ptr: Tensor
+    edge_index: Tensor
+    edge: Tensor
+    edge_ptr: Tensor
+    window: Tensor
+    label: Tensor
+
+    def __len__(self) -> int:
+        return len(self.window)
+
+    @staticmethod
+    def of(graphs: WindowGraphs, vocabulary: Vocabulary) -> GraphBatch:
+        """Put graphs into tensors, naming their nodes by the vocabulary."""
+        label = torch.zeros(len(graphs)) if graphs.label is None else torch.from_numpy(graphs.label).float()
+        return GraphBatch(
+            place=torch.from_numpy(vocabulary.encode(graphs.arbitration)),
+            node=torch.from_numpy(graphs.node),
+            node_ptr=torch.from_numpy(graphs.node_ptr),
+            edge_index=torch.from_numpy(graphs.edge_index),
+            edge=torch.from_numpy(graphs.edge),
+            edge_ptr=torch.from_numpy(graphs.edge_ptr),
+            window=torch.from_numpy(graphs.window),
+            label=label,
+        )
+
+    @property
+    def node_window(self) -> Tensor:
+        """(N,) the window of each node."""
+        return torch.repeat_interleave(
+            torch.arange(len(self), device=self.place.device),
+            self.node_ptr.diff(),
+            output_size=len(self.place),
+        )
+
+    def to(self, device: torch.device | str) -> GraphBatch:
+        """The same graphs on another device."""
+        return GraphBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    def take(self, windows: Tensor) -> GraphBatch:
+        """The graphs of the given windows, in that order; windows has shape (B,), int64."""
+        nodes, node_ptr = _ranges(self.node_ptr, windows)
+        edges, edge_ptr = _ranges(self.edge_ptr, windows)
+        moved = node_ptr[:-1] - self.node_ptr[windows]
+        edge_moved = torch.repeat_interleave(moved, edge_ptr.diff(), output_size=len(edges))
+        return GraphBatch(
+            place=self.place[nodes],
+            node=self.node[nodes],
+            node_ptr=node_ptr,
+            edge_index=self.edge_index[:, edges] + edge_moved,
+            edge=self.edge[edges],
+            edge_ptr=edge_ptr,
+            window=self.window[windows],
+            label=self.label[windows],
+        )
+
+    def batches(self, size: int) -> Iterator[GraphBatch]:
+        """The graphs in order, `size` windows at a time."""
+        for windows in torch.arange(len(self), device=self.place.device).split(size):
+            yield self.take(windows)
+
+
+class GraphLoader:
+    """Gives shuffled (or ordered) batches of graphs that already are on the device.
+
+    The order of epoch k depends on the seed and k alone, so that a resumed training sees what an
+    uninterrupted one would have seen.
+    """
+
+    def __init__(self, graphs: GraphBatch, batch_size: int, *, seed: int | None = None) -> None:
+        self.graphs = graphs
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.graphs) // self.batch_size)
+
+    def __iter__(self) -> Iterator[GraphBatch]:
+        windows = torch.arange(len(self.graphs))
+        if self.seed is not None:
+            order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+            windows = torch.randperm(len(self.graphs), generator=order)
+        for chosen in windows.to(self.graphs.place.device).split(self.batch_size):
+            yield self.graphs.take(chosen)
+
+
+def _ranges(ptr: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices of the entries of the given windows, end to end, and where each window's begin."""
+    counts = (ptr[1:] - ptr[:-1])[windows]
+    new_ptr = torch.zeros(len(windows) + 1, dtype=torch.int64, device=ptr.device)
+    torch.cumsum(counts, 0, out=new_ptr[1:])
+    total = int(new_ptr[-1])
+    shift = torch.repeat_interleave(ptr[windows] - new_ptr[:-1], counts, output_size=total)
+    return torch.arange(total, device=ptr.device) + shift, new_ptr

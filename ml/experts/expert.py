@@ -1,0 +1,83 @@
+"""What every expert is: a Lightning module that gives each window one raw score."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import asdict
+from typing import Any, ClassVar, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from ml.config import config
+from ml.experts.batch import GraphBatch
+
+Size = Literal["small", "large"]
+
+
+@config
+class Architecture:
+    """The shape of an expert's network.
+
+    Attributes:
+        hidden: channels of one attention head.
+        heads: attention heads a layer.
+        layers: attention layers.
+        latent: width of the code (VGAE) or of the pooled head (GAT).
+    """
+
+    hidden: int
+    heads: int
+    layers: int
+    latent: int
+
+
+class Expert(pl.LightningModule):
+    """A detector that can be trained on labelled window graphs.
+
+    Attributes:
+        name: short name, part of file names.
+        benign_only: True where training must see no attack.
+    """
+
+    name: ClassVar[str]
+    benign_only: ClassVar[bool]
+
+    def __init__(self, architecture: Architecture, learning_rate: float) -> None:
+        super().__init__()
+        self.save_hyperparameters({"learning_rate": learning_rate, **asdict(architecture)})
+        self.learning_rate = learning_rate
+
+    @abstractmethod
+    def loss(self, batch: GraphBatch) -> Tensor:
+        """Mean training loss of the batch, a scalar."""
+
+    @abstractmethod
+    def raw_score(self, batch: GraphBatch) -> Tensor:
+        """(W,) score of each window, any scale, higher is more of an attack. Deterministic."""
+
+    def prepare(self, graphs: GraphBatch) -> None:
+        """Learn feature scales and the like from the training graphs, before training."""
+
+    def settle(self, benign: GraphBatch) -> None:
+        """Learn score scales from benign graphs, after training."""
+
+    def training_step(self, batch: GraphBatch, _: int) -> Tensor:
+        loss = self.loss(batch)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch))
+        return loss
+
+    def validation_step(self, batch: GraphBatch, _: int) -> None:
+        self.log("val_loss", self.loss(batch), on_epoch=True, batch_size=len(batch))
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=1e-4)
+        steps = max(int(self.trainer.estimated_stepping_batches), 1)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, total_steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Batches are gathered on the device already, see `GraphLoader`."""
+        del device, dataloader_idx
+        return batch

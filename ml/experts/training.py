@@ -1,0 +1,107 @@
+"""Trains an expert with Lightning: early stopping, best and last checkpoints, logs, progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import pytorch_lightning as pl
+import torch
+from pydantic import Field
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from ml.config import config
+from ml.experts.batch import GraphBatch, GraphLoader
+from ml.experts.expert import Expert
+from ml.lightning import ProgressRelay, quiet_trainer_options
+from ml.pipelines.context import Span
+
+E = TypeVar("E", bound=Expert)
+
+
+@config
+class ExpertTrainingConfig:
+    """How an expert is trained.
+
+    Attributes:
+        max_epochs: most passes over the training windows.
+        early_stopping_patience: epochs without a lower validation loss after which to stop.
+        batch_size: windows a step.
+        learning_rate: peak of the one-cycle schedule.
+    """
+
+    max_epochs: Annotated[int, Field(ge=1, le=1000)] = 15
+    early_stopping_patience: Annotated[int, Field(ge=1)] = 5
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 64
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+
+
+def train_expert(
+    expert: E,
+    train: GraphBatch,
+    validation: GraphBatch,
+    config: ExpertTrainingConfig,
+    folder: Path,
+    progress: Span,
+    seed: int,
+) -> E:
+    """Train an expert and return it with its best weights.
+
+    Args:
+        expert: a fresh expert; its weights are changed in place.
+        train: training graphs, with labels.
+        validation: graphs for early stopping.
+        config: how to train.
+        folder: takes checkpoints and logs; a `last.ckpt` found there is resumed from.
+        progress: where to report.
+        seed: decides the order of batches and all noise.
+
+    Raises:
+        Cancelled: the run was asked to stop.
+    """
+    pl.seed_everything(seed, verbose=False)
+    if expert.benign_only:
+        train, validation = _benign(train), _benign(validation)
+    best = ModelCheckpoint(
+        folder / "checkpoints",
+        filename=f"{expert.name}_epoch{{epoch:02d}}_val_loss{{val_loss:.4f}}",
+        auto_insert_metric_name=False,
+        monitor="val_loss",
+        save_last=True,
+    )
+    trainer = pl.Trainer(
+        max_epochs=config.max_epochs,
+        callbacks=[
+            best,
+            EarlyStopping("val_loss", patience=config.early_stopping_patience),
+            ProgressRelay(progress, f"train {expert.name}"),
+        ],
+        logger=[CSVLogger(folder, name="", version="csv"), TensorBoardLogger(folder, name="", version="tb")],
+        gradient_clip_val=1.0,
+        **quiet_trainer_options(),
+    )
+    device = trainer.strategy.root_device
+    train, validation = train.to(device), validation.to(device)
+    expert.to(device).prepare(train)
+    trainer.fit(
+        expert,
+        GraphLoader(train, config.batch_size, seed=seed),
+        GraphLoader(validation, config.batch_size),
+        ckpt_path=_checkpoint(folder / "checkpoints" / "last.ckpt"),
+        weights_only=True,
+    )
+    weights = torch.load(best.best_model_path, map_location=device, weights_only=True)
+    expert.load_state_dict(weights["state_dict"])
+    expert.to(device).eval()
+    expert.settle(_benign(validation))
+    return expert
+
+
+def _benign(graphs: GraphBatch) -> GraphBatch:
+    return graphs.take(torch.nonzero(graphs.label == 0).squeeze(1))
+
+
+def _checkpoint(path: Path) -> str | None:
+    return str(path) if path.exists() else None
+
