@@ -1,0 +1,1 @@
+"""The job system: the record of jobs, the queue, and those who run them."""

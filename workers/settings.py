@@ -1,0 +1,98 @@
+"""What an operator can set, by environment variable (prefix `CANFUSE_`) or `.env` file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ml.pipelines.context import Workspace
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """Where things live and how the job system behaves.
+
+    Attributes:
+        home: root of all that canfuse writes.
+        data_dirs: folders in which datasets are looked up, separated as in `PATH`.
+        database_url: SQLAlchemy URL; by default an SQLite file under `home`.
+        redis_url: the broker; None starts (or finds) an embedded one under `home`.
+        lease_seconds: a job whose holder has been silent for so long is taken from it.
+        heartbeat_seconds: how often a holder says that it lives.
+        grace_seconds: how long a job may take to stop by itself, and again after SIGTERM.
+        reconcile_seconds: how often forgotten jobs are looked for.
+        ring_seconds: a queued job whose message is older than that may be announced again.
+        max_attempts: how many attempts of a job may be lost before it fails.
+        max_queued: how many jobs may wait before new ones are refused.
+        threads: compute threads of one job: "half" or "all" of the cores, or a number.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CANFUSE_", env_file=".env", extra="ignore", populate_by_name=True
+    )
+
+    home: Path = Path("var")
+    data_dirs: Annotated[tuple[Path, ...], NoDecode] = (Path("data"),)
+    database_url: str = Field(
+        default="", validation_alias=AliasChoices("CANFUSE_DATABASE_URL", "DATABASE_URL")
+    )
+    redis_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("CANFUSE_REDIS_URL", "REDIS_URL")
+    )
+    lease_seconds: Seconds = 15.0
+    heartbeat_seconds: Seconds = 3.0
+    grace_seconds: Seconds = 10.0
+    reconcile_seconds: Seconds = 5.0
+    ring_seconds: Seconds = 30.0
+    max_attempts: int = Field(default=3, ge=1)
+    max_queued: int = Field(default=100, ge=1)
+    threads: Literal["half", "all"] | Annotated[int, Field(ge=1)] = "half"
+
+    @field_validator("data_dirs", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part for part in value.split(os.pathsep) if part]
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        self.home = self.home.expanduser().resolve()
+        self.data_dirs = tuple(folder.expanduser().resolve() for folder in self.data_dirs)
+        self.database_url = (
+            _with_driver(self.database_url) or f"sqlite:///{self.home / 'canfuse.db'}"
+        )
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError("lease_seconds must be at least twice heartbeat_seconds")
+        return self
+
+    @property
+    def workspace(self) -> Workspace:
+        """The places that pipelines work in."""
+        return Workspace(home=self.home, data_dirs=self.data_dirs)
+
+    @property
+    def broker_folder(self) -> Path:
+        """Where the embedded broker lives."""
+        return self.home / "broker"
+
+    @property
+    def thread_count(self) -> int:
+        """Compute threads of one job."""
+        cores = os.cpu_count() or 1
+        if isinstance(self.threads, int):
+            return self.threads
+        return cores if self.threads == "all" else max(1, cores // 2)
+
+
+def _with_driver(url: str) -> str:
+    """Name the PostgreSQL driver that is installed with canfuse where the URL names none."""
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    return url

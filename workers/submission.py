@@ -1,0 +1,114 @@
+"""Records a new job, or finds the one that the same request made before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+
+from ml.errors import InvalidInput
+from workers import history
+from workers.records import QUEUES, Job, JobNotFound, KeyReused, QueueFull, job_from
+from workers.tables import idempotency, job_labels, jobs, now
+
+RETRY_AFTER_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asked for; `key` makes asking again harmless."""
+
+    kind: str
+    config: dict[str, Any]
+    queue: str
+    labels: tuple[str, ...]
+    key: str | None
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal requests."""
+        body = [self.kind, self.config, self.labels]
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def find_or_insert(
+    connection: Connection, request: Request, max_attempts: int, max_queued: int
+) -> tuple[Job, bool]:
+    """The job of a request, and whether it is new.
+
+    Raises:
+        KeyReused: the key belongs to another request.
+        QueueFull: too many jobs wait already.
+        InvalidInput: there is no such queue.
+    """
+    if (job := _made_before(connection, request)) is not None:
+        return job, False
+    if request.queue not in QUEUES:
+        raise InvalidInput(
+            f"There is no queue '{request.queue}'.", f"Choose one of: {', '.join(QUEUES)}."
+        )
+    _check_room(connection, max_queued)
+    return _insert(connection, request, max_attempts), True
+
+
+def row_of(connection: Connection, job_id: str, *, lock: bool = False) -> Row[*tuple[Any, ...]]:
+    """The row of a job, locked against other writers where asked for.
+
+    Raises:
+        JobNotFound: there is none.
+    """
+    query = select(jobs).where(jobs.c.id == job_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise JobNotFound(f"There is no job '{job_id}'.", "List the jobs to see which there are.")
+    return row
+
+
+def _made_before(connection: Connection, request: Request) -> Job | None:
+    query = select(idempotency).where(idempotency.c.key == request.key)
+    row = connection.execute(query).one_or_none() if request.key is not None else None
+    if row is None:
+        return None
+    if row.digest != request.digest:
+        raise KeyReused(
+            "This idempotency key was used for another request.", "Use a new key for a new request."
+        )
+    return job_from(row_of(connection, row.job_id))
+
+
+def _check_room(connection: Connection, max_queued: int) -> None:
+    waiting = connection.scalar(select(func.count()).where(jobs.c.status == "queued")) or 0
+    if waiting >= max_queued:
+        raise QueueFull(
+            f"{waiting} jobs are waiting already, which is as many as may.",
+            "Wait for some to finish, or raise CANFUSE_MAX_QUEUED.",
+            retry_after=RETRY_AFTER_SECONDS,
+        )
+
+
+def _insert(connection: Connection, request: Request, max_attempts: int) -> Job:
+    job_id = secrets.token_hex(12)
+    connection.execute(
+        insert(jobs).values(
+            id=job_id,
+            kind=request.kind,
+            queue=request.queue,
+            status="queued",
+            config=request.config,
+            labels=list(request.labels),
+            max_attempts=max_attempts,
+            created_at=now(),
+        )
+    )
+    if request.labels:
+        rows = [{"label": label, "job_id": job_id} for label in request.labels]
+        connection.execute(insert(job_labels), rows)
+    if request.key is not None:
+        values = {"key": request.key, "job_id": job_id, "digest": request.digest}
+        connection.execute(insert(idempotency).values(created_at=now(), **values))
+    history.append(connection, job_id, [history.state("queued")])
+    return job_from(row_of(connection, job_id))
