@@ -1,0 +1,75 @@
+"""Which format a log is in, told by its content."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ml.can.readers.formats import TextFormat
+from ml.can.readers.problems import InvalidLog
+from ml.can.readers.text import BOM, MAX_LINE_CHARS, matching_format
+
+HEAD_BYTES = 64 * 2**10
+SAMPLED_LINES = 100
+MAGIC = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"LOGG": "blf",
+    b"MDF ": "mf4",
+    b"UnFinMF ": "mf4",
+}
+SUPPORTED = (
+    "can-train-and-test CSV, HCRL CSV and text, candump, Parquet, Arrow, ASC, BLF, TRC and MF4"
+)
+
+
+def detect(head: bytes, name: str) -> TextFormat | str:
+    """Find the format of a log.
+
+    Args:
+        head: the first `HEAD_BYTES` of it.
+        name: its name in messages.
+
+    Returns:
+        a text format, or the name of another format.
+
+    Raises:
+        InvalidLog: it is empty, binary or of no known format.
+    """
+    if not head.removeprefix(BOM).strip():
+        raise InvalidLog(f"{name} is empty.", "Give a log with at least one CAN frame.", file=name)
+    for magic, kind in MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    lines = _first_lines(head, name)
+    found = _most_frequent(lines) or _vendor_text(lines)
+    if found is None:
+        raise InvalidLog(
+            f"{name} is in no known log format; it begins {lines[0][:60]!r}.",
+            f"Known are {SUPPORTED}.",
+            file=name,
+        )
+    return found
+
+
+def _first_lines(head: bytes, name: str) -> list[str]:
+    if b"\0" in head:
+        raise InvalidLog(
+            f"{name} is binary data in no known log format.", f"Known are {SUPPORTED}.", file=name
+        )
+    text = head.removeprefix(BOM).decode("utf-8", "replace")
+    lines = [line[:MAX_LINE_CHARS] for line in text.splitlines() if line.strip()]
+    return lines[:SAMPLED_LINES]
+
+
+def _most_frequent(lines: list[str]) -> TextFormat | None:
+    """The format of most sampled lines, the earliest of equals."""
+    votes = Counter(f for line in lines if (f := matching_format(line)))
+    return votes.most_common(1)[0][0] if votes else None
+
+
+def _vendor_text(lines: list[str]) -> str | None:
+    first = lines[0].lstrip().lower()
+    if first.startswith((";$fileversion", ";##", ";   message", ";---")):
+        return "trc"
+    words = first.split()
+    return "asc" if words[0] in {"date", "base"} else None
