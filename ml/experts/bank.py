@@ -1,0 +1,160 @@
+"""The experts of one detector together: what they know, how they are trained, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from safetensors.torch import load_file, save_file
+
+from ml.can.datasets import Capture
+from ml.can.graphs import WindowGraphs
+from ml.can.splits import hold_out
+from ml.can.vocabulary import Vocabulary
+from ml.can.windows import WindowConfig
+from ml.config import config
+from ml.errors import InvalidInput
+from ml.experts import gat, vgae
+from ml.experts.batch import GraphBatch
+from ml.experts.expert import Architecture, Expert, Size
+from ml.experts.inference import raw_scores
+from ml.experts.training import ExpertTrainingConfig, train_expert
+from ml.pipelines.context import Span
+
+EXPERTS: Mapping[str, type[Expert]] = {"vgae": vgae.VGAE, "gat": gat.GAT}
+SIZES: Mapping[str, Mapping[Size, Architecture]] = {"vgae": vgae.SIZES, "gat": gat.SIZES}
+DESCRIPTION = "experts.json"
+
+
+@config
+class ExpertsConfig:
+    """The experts of a fusion.
+
+    Attributes:
+        vgae: size of the graph auto-encoder.
+        gat: size of the graph attention network.
+        training: how both are trained.
+        release: a release (alias or version) whose experts to use instead of training new ones.
+    """
+
+    vgae: Size = "small"
+    gat: Size = "small"
+    training: ExpertTrainingConfig = field(default_factory=ExpertTrainingConfig)
+    release: str | None = None
+
+    def architecture(self, name: str) -> Architecture:
+        """The network shape chosen for an expert."""
+        size: Literal["small", "large"] = getattr(self, name)
+        return SIZES[name][size]
+
+
+@dataclass(frozen=True)
+class ExpertBank:
+    """Trained experts and the vocabulary they share.
+
+    Attributes:
+        vocabulary: the ids they know.
+        experts: by name, as in `EXPERTS`.
+    """
+
+    vocabulary: Vocabulary
+    experts: Mapping[str, Expert]
+
+    def raw(self, graphs: WindowGraphs, batch_size: int = 64) -> dict[str, NDArray[np.float32]]:
+        """Each expert's raw score of each window, (W,) float32."""
+        batch = GraphBatch.of(graphs, self.vocabulary)
+        return {name: raw_scores(expert, batch, batch_size) for name, expert in self.experts.items()}
+
+    def save(self, folder: Path) -> None:
+        """Write `experts.json` and one safetensors file an expert."""
+        description = {
+            "vocabulary": self.vocabulary.arbitration.tolist(),
+            "experts": {name: dict(expert.hparams) for name, expert in self.experts.items()},
+        }
+        (folder / DESCRIPTION).write_text(json.dumps(description, indent=1))
+        for name, expert in self.experts.items():
+            tensors = {key: value.detach().cpu().contiguous() for key, value in expert.state_dict().items()}
+            save_file(tensors, folder / f"{name}.safetensors")
+
+    @staticmethod
+    def load(folder: Path) -> ExpertBank:
+        """Read what `save` wrote."""
+        description = json.loads((folder / DESCRIPTION).read_text())
+        experts: dict[str, Expert] = {}
+        for name, hparams in description["experts"].items():
+            shape = {key: hparams[key] for key in asdict(SIZES[name]["small"])}
+            architecture = TypeAdapter(Architecture).validate_python(shape)
+            expert = EXPERTS[name](architecture, hparams["learning_rate"])
+            expert.load_state_dict(load_file(folder / f"{name}.safetensors"))
+            experts[name] = expert.eval().requires_grad_(requires_grad=False)
+        vocabulary = np.asarray(description["vocabulary"], np.uint32)
+        return ExpertBank(Vocabulary(vocabulary), experts)
+
+
+def train_bank(
+    captures: Sequence[Capture],
+    graphs: Sequence[WindowGraphs],
+    experts: ExpertsConfig,
+    window: WindowConfig,
+    folder: Path,
+    progress: Span,
+    seed: int,
+) -> ExpertBank:
+    """Train every expert on the given captures.
+
+    Args:
+        captures: where the graphs come from; decides what is held out for early stopping.
+        graphs: each capture's labelled window graphs.
+        experts: which experts, and how to train them.
+        window: how the windows were cut.
+        folder: takes checkpoints and logs, one folder an expert.
+        progress: where to report.
+        seed: decides all randomness.
+
+    Raises:
+        InvalidInput: the windows hold no benign traffic or no attack.
+        Cancelled: the run was asked to stop.
+    """
+    joined = WindowGraphs.concat(graphs)
+    require_both_classes(joined)
+    vocabulary = benign_vocabulary(joined)
+    batch = GraphBatch.of(joined, vocabulary)
+    overlap = -(-window.window_size // window.stride) - 1
+    held = hold_out(captures, [len(g) for g in graphs], overlap)
+    train, validation = (batch.take(torch.from_numpy(part)) for part in (held.train, held.validation))
+    trained: dict[str, Expert] = {}
+    for n, (name, kind) in enumerate(EXPERTS.items()):
+        torch.manual_seed(seed)
+        expert = kind(experts.architecture(name), experts.training.learning_rate)
+        span = progress.span(n / len(EXPERTS), (n + 1) / len(EXPERTS))
+        trained[name] = train_expert(expert, train, validation, experts.training, folder / name, span, seed)
+    return ExpertBank(vocabulary, trained)
+
+
+def benign_vocabulary(graphs: WindowGraphs) -> Vocabulary:
+    """The ids of the benign windows."""
+    assert graphs.label is not None  # noqa: S101 - `require_both_classes` ran before
+    benign = np.repeat(graphs.label == 0, np.diff(graphs.node_ptr))
+    return Vocabulary.fit(graphs.arbitration[benign])
+
+
+def require_both_classes(graphs: WindowGraphs) -> None:
+    """Refuse training data that lacks attacks or benign traffic."""
+    label = graphs.label
+    if label is None:
+        raise InvalidInput("The training captures have no labels.", "Use logs with a label column.")
+    if not label.any():
+        raise InvalidInput(
+            "The training captures hold no attack.", "Add labelled attacks to a `train_…` split."
+        )
+    if label.all():
+        raise InvalidInput(
+            "The training captures hold no benign window.", "Add attack-free traffic to a `train_…` split."
+        )

@@ -1,0 +1,6 @@
+"""Releases: immutable, self-contained bundles that can be served, and the aliases that point at them."""
+
+from ml.releases.manifest import Manifest, ReleaseCorrupt, ReleaseTooNew
+from ml.releases.store import ReleaseStore
+
+__all__ = ["Manifest", "ReleaseCorrupt", "ReleaseStore", "ReleaseTooNew"]

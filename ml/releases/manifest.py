@@ -1,0 +1,165 @@
+"""What a release says of itself, and whether that is true."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from importlib.metadata import version as library_version
+from pathlib import Path
+from typing import Any, Literal
+
+from ml.errors import CanfuseError, InvalidInput
+from ml.files import write_atomically
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+LIBRARIES = ("torch", "torch-geometric", "pytorch-lightning", "safetensors", "numpy", "scikit-learn")
+# What describes how a release came about, rather than what it is.
+CIRCUMSTANCES = ("version", "created_at", "metrics", "libraries")
+
+
+class ReleaseCorrupt(CanfuseError):
+    """A release's files are not what its manifest says."""
+
+    slug = "release-corrupt"
+
+
+class ReleaseTooNew(InvalidInput):
+    """A release was made by a newer version of canfuse."""
+
+    slug = "release-too-new"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A release's card.
+
+    Attributes:
+        schema_version: layout of the bundle.
+        version: digest of the content, 16 hexadecimal digits.
+        kind: "fusion" can score; "experts" holds trained experts for a fusion to start from.
+        name: for people.
+        created_at: ISO 8601, UTC.
+        dataset: its name and the digest of its captures.
+        config: the whole configuration of the job.
+        window: `window_size` and `stride`.
+        threshold: verdict line on the fused score; None for experts.
+        metrics: what was measured when it was made.
+        files: sha256 and size of each file of the bundle.
+        parents: versions of the releases it was made from.
+        libraries: versions of the libraries that made it.
+    """
+
+    schema_version: int
+    version: str
+    kind: Literal["fusion", "experts"]
+    name: str
+    created_at: str
+    dataset: Mapping[str, Any]
+    config: Mapping[str, Any]
+    window: Mapping[str, int]
+    threshold: float | None
+    metrics: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
+    parents: tuple[str, ...]
+    libraries: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The manifest as JSON-able values."""
+        return asdict(self)
+
+
+def seal(
+    folder: Path,
+    *,
+    kind: Literal["fusion", "experts"],
+    name: str,
+    dataset: Mapping[str, Any],
+    config: Mapping[str, Any],
+    window: Mapping[str, int],
+    threshold: float | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    parents: tuple[str, ...] = (),
+) -> Manifest:
+    """Write the manifest of the files in a folder, which makes the folder a release bundle."""
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        version="",
+        kind=kind,
+        name=name,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        dataset=dataset,
+        config=config,
+        window=window,
+        threshold=threshold,
+        metrics=metrics or {},
+        files=_inventory(folder),
+        parents=parents,
+        libraries={library: library_version(library) for library in LIBRARIES},
+    )
+    sealed = replace(manifest, version=content_digest(manifest))
+    write_atomically(folder / MANIFEST, json.dumps(sealed.to_dict(), indent=1, allow_nan=False).encode())
+    return sealed
+
+
+def content_digest(manifest: Manifest) -> str:
+    """The version that a manifest's content amounts to."""
+    content = {k: v for k, v in manifest.to_dict().items() if k not in CIRCUMSTANCES}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a bundle's manifest.
+
+    Raises:
+        ReleaseTooNew: its layout is newer than this software.
+        ReleaseCorrupt: it is missing, unreadable or incomplete.
+    """
+    try:
+        values = json.loads((folder / MANIFEST).read_text())
+        schema = int(values["schema_version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _corrupt(folder, f"its manifest cannot be read ({type(error).__name__})") from error
+    if schema > SCHEMA_VERSION:
+        raise ReleaseTooNew(
+            f"Release '{folder.name}' has layout {schema}, this canfuse knows layouts up to {SCHEMA_VERSION}.",
+            "Upgrade canfuse, or use an older release.",
+        )
+    names = {f.name for f in fields(Manifest)}
+    if set(values) != names or not isinstance(values["files"], dict):
+        raise _corrupt(folder, "its manifest lacks fields or has unknown ones")
+    return Manifest(**{**values, "parents": tuple(values["parents"])})
+
+
+def verify(folder: Path) -> Manifest:
+    """Read a bundle's manifest and check every file against it.
+
+    Raises:
+        ReleaseTooNew, ReleaseCorrupt: as `read_manifest`, or a file is missing, changed or extra.
+    """
+    manifest = read_manifest(folder)
+    if _inventory(folder) != {name: dict(facts) for name, facts in manifest.files.items()}:
+        raise _corrupt(folder, "its files are not those that the manifest lists")
+    if content_digest(manifest) != manifest.version:
+        raise _corrupt(folder, "its version is not the digest of its content")
+    return manifest
+
+
+def _inventory(folder: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(p for p in folder.rglob("*") if not p.is_dir() and p.name != MANIFEST)
+    return {p.relative_to(folder).as_posix(): _facts(p) for p in files}
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    with path.open("rb") as stream:
+        return {"sha256": hashlib.file_digest(stream, "sha256").hexdigest(), "size": path.stat().st_size}
+
+
+def _corrupt(folder: Path, why: str) -> ReleaseCorrupt:
+    return ReleaseCorrupt(
+        f"Release '{folder.name}' is corrupt: {why}.", "Publish it again, or point the alias elsewhere."
+    )

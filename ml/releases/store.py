@@ -1,0 +1,154 @@
+"""The folder in which releases live."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.errors import CanfuseError, Conflict, InvalidInput, NotFound
+from ml.files import copy_folder_atomically, write_atomically
+from ml.releases.manifest import MANIFEST, Manifest, read_manifest, verify
+
+if TYPE_CHECKING:
+    from ml.scoring import Scorer
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+VERSION = re.compile(r"[0-9a-f]{16}")
+SHORTEST_PREFIX = 4
+
+
+class NoRelease(NotFound):
+    """Nothing has been published under that name yet."""
+
+    slug = "no-release"
+
+
+class ReleaseStore:
+    """Releases by version, reports beside them, aliases that point.
+
+    Layout: `<root>/<version>/…`, `<root>/aliases/<name>`, `<root>/../reports/<version>/…`.
+
+    Args:
+        root: the folder; made on first use.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.reports = root.parent / "reports"
+
+    def publish(self, staged: Path, alias: str | None = None) -> str:
+        """Bring a staged bundle into the store and point an alias at it, the alias last.
+
+        Publishing the same content twice is one release.
+
+        Args:
+            staged: a folder that `seal` made a bundle; a folder `report` beside it comes along.
+            alias: the alias to move, if any.
+
+        Returns:
+            the version.
+        """
+        manifest = verify(staged)
+        self.root.mkdir(parents=True, exist_ok=True)
+        report = staged.parent / "report"
+        if report.is_dir():
+            self.reports.mkdir(parents=True, exist_ok=True)
+            copy_folder_atomically(report, self.reports / manifest.version)
+        copy_folder_atomically(staged, self.root / manifest.version)
+        if alias is not None:
+            self.point(alias, manifest.version)
+        return manifest.version
+
+    def versions(self) -> list[Manifest]:
+        """Every readable release, newest first."""
+        folders = [p for p in self.root.glob("*") if VERSION.fullmatch(p.name) and (p / MANIFEST).exists()]
+        manifests = [manifest for p in folders if (manifest := _readable(p))]
+        return sorted(manifests, key=lambda m: m.created_at, reverse=True)
+
+    def resolve(self, reference: str) -> str:
+        """The version that an alias, a version or an unambiguous beginning of one means.
+
+        Raises:
+            NoRelease: there is none.
+            InvalidInput: the reference is no name at all, or fits several versions.
+        """
+        _check_name(reference)
+        alias = self.root / "aliases" / reference
+        if alias.is_file():
+            return alias.read_text().strip()
+        if VERSION.fullmatch(reference) and (self.root / reference).is_dir():
+            return reference
+        fitting = [p.name for p in self.root.glob(f"{reference}*") if VERSION.fullmatch(p.name)]
+        if len(reference) < SHORTEST_PREFIX or not fitting:
+            raise NoRelease(
+                f"There is no release '{reference}'.",
+                "Train one with `POST /jobs/fusion` or `canfuse train fusion`, or see `GET /releases`.",
+            )
+        if len(fitting) > 1:
+            raise InvalidInput(f"'{reference}' fits {len(fitting)} releases.", "Give more digits of the version.")
+        return fitting[0]
+
+    def path(self, reference: str) -> Path:
+        """The release's folder."""
+        return self.root / self.resolve(reference)
+
+    def report(self, reference: str) -> Path | None:
+        """The release's report page, if it has one."""
+        page = self.reports / self.resolve(reference) / "index.html"
+        return page if page.is_file() else None
+
+    def manifest(self, reference: str) -> Manifest:
+        """The release's card."""
+        return read_manifest(self.path(reference))
+
+    def verify(self, reference: str) -> Manifest:
+        """Check every file of the release, see `ml.releases.manifest.verify`."""
+        return verify(self.path(reference))
+
+    def load(self, reference: str) -> Scorer:
+        """Verify a release and load it for scoring.
+
+        Raises:
+            Conflict: the release holds experts only.
+        """
+        from ml.scoring import Scorer  # noqa: PLC0415 - keeps torch out of programs that only look
+
+        manifest = self.verify(reference)
+        if manifest.kind != "fusion":
+            raise Conflict(
+                f"Release {manifest.version} holds experts only and cannot score.",
+                "Train a fusion on them: `canfuse train fusion experts.release=…`.",
+            )
+        return Scorer.load(self.root / manifest.version, manifest)
+
+    def aliases(self) -> dict[str, str]:
+        """Every alias and the version it points at."""
+        files = [p for p in (self.root / "aliases").glob("*") if NAME.fullmatch(p.name)]
+        return {p.name: p.read_text().strip() for p in sorted(files)}
+
+    def point(self, alias: str, reference: str) -> None:
+        """Move an alias, in one step.
+
+        Raises:
+            NoRelease: there is no such release.
+            InvalidInput: the alias is no name, or could be taken for a version.
+        """
+        _check_name(alias)
+        if re.fullmatch(r"[0-9a-f]{4,16}", alias):
+            raise InvalidInput(f"'{alias}' looks like a version.", "Choose a word as the alias.")
+        write_atomically(self.root / "aliases" / alias, self.resolve(reference).encode())
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name!r} names no release.", "Use lower-case letters, digits, '.', '_' and '-', at most 64."
+        )
+
+
+def _readable(folder: Path) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except CanfuseError:
+        return None

@@ -1,0 +1,180 @@
+"""Scores traffic with a release: the same functions that made its training data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import TypeAdapter
+
+from ml.can.frames import Frames
+from ml.can.graphs import WindowGraphs, build_graphs
+from ml.can.windows import WindowConfig
+from ml.errors import InvalidInput
+from ml.evaluation.baselines import Baselines
+from ml.experts.bank import ExpertBank
+from ml.experts.calibration import Calibration
+from ml.fusion.bundle import FusionParts
+from ml.fusion.policy import FusionPolicy, fuse
+from ml.releases.manifest import Manifest
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Verdicts on W windows, as columns.
+
+    Attributes:
+        fused_score, alpha, anomaly_score, gat_prob: (W,) float32 in [0, 1].
+        is_attack: (W,) bool, `fused_score ≥ threshold`.
+        window_start, window_end: (W,) float64 seconds; None where scores were given, not frames.
+        threshold: the verdict line.
+        release: version of the release that answered.
+    """
+
+    fused_score: Floats
+    alpha: Floats
+    anomaly_score: Floats
+    gat_prob: Floats
+    is_attack: NDArray[np.bool_]
+    window_start: NDArray[np.float64] | None
+    window_end: NDArray[np.float64] | None
+    threshold: float
+    release: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The columns as lists, the rest as it is."""
+        return {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in vars(self).items()
+        }
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A loaded release.
+
+    Attributes:
+        version: of the release.
+        window: how traffic is cut.
+        threshold: the verdict line on the fused score.
+        bank: the experts.
+        calibrations: by expert name.
+        policy: chooses alpha.
+        baselines: the fusion's rivals, for comparison.
+    """
+
+    version: str
+    window: WindowConfig
+    threshold: float
+    bank: ExpertBank
+    calibrations: Mapping[str, Calibration]
+    policy: FusionPolicy
+    baselines: Baselines
+
+    @staticmethod
+    def load(folder: Path, manifest: Manifest) -> Scorer:
+        """Read a verified bundle; see `ReleaseStore.load`."""
+        parts = FusionParts.load(folder)
+        return Scorer(
+            version=manifest.version,
+            window=TypeAdapter(WindowConfig).validate_python(manifest.window),
+            threshold=parts.threshold,
+            bank=ExpertBank.load(folder),
+            calibrations=parts.calibrations,
+            policy=parts.policy,
+            baselines=parts.baselines,
+        )
+
+    def warm(self) -> None:
+        """Score a little traffic, so that the first request does not pay for first-time work."""
+        size = self.window.window_size
+        self.score_frames(
+            Frames(
+                timestamp=np.arange(size) / 1000,
+                can_id=np.arange(size, dtype=np.uint32) % 7,
+                flags=np.zeros(size, np.uint8),
+                length=np.full(size, 8, np.uint8),
+                payload=np.zeros((size, 8), np.uint8),
+            )
+        )
+
+    def score_frames(self, frames: Frames) -> Scores:
+        """Score every window of the traffic.
+
+        Args:
+            frames: of one bus, in time order.
+
+        Raises:
+            InvalidInput: there are fewer frames than one window takes.
+        """
+        return self.score_graphs(build_graphs(frames, self.window))
+
+    def score_graphs(self, graphs: WindowGraphs) -> Scores:
+        """Score window graphs, see `score_frames`."""
+        raw = self.bank.raw(graphs)
+        calibrated = {name: self.calibrations[name](values) for name, values in raw.items()}
+        return self._fused(calibrated["vgae"], calibrated["gat"], graphs.start, graphs.end)
+
+    def fuse(self, anomaly_score: ArrayLike, gat_prob: ArrayLike) -> Scores:
+        """Fuse scores that experts gave elsewhere.
+
+        Args:
+            anomaly_score, gat_prob: (W,) in [0, 1].
+
+        Raises:
+            InvalidInput: a column is empty, has another length, or holds values outside [0, 1].
+        """
+        anomaly, probability = (
+            _unit_column(name, values)
+            for name, values in (("anomaly_score", anomaly_score), ("gat_prob", gat_prob))
+        )
+        if len(anomaly) != len(probability):
+            raise InvalidInput(
+                f"anomaly_score has {len(anomaly)} values, gat_prob has {len(probability)}.",
+                "Give both columns one value a window.",
+            )
+        return self._fused(anomaly, probability, None, None)
+
+    def _fused(
+        self,
+        anomaly: Floats,
+        probability: Floats,
+        start: NDArray[np.float64] | None,
+        end: NDArray[np.float64] | None,
+    ) -> Scores:
+        alpha = self.policy.alpha(anomaly, probability)
+        fused = fuse(alpha, anomaly, probability)
+        return Scores(
+            fused_score=fused,
+            alpha=alpha,
+            anomaly_score=anomaly,
+            gat_prob=probability,
+            is_attack=fused >= np.float32(self.threshold),
+            window_start=start,
+            window_end=end,
+            threshold=self.threshold,
+            release=self.version,
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for a card."""
+        return {"window": asdict(self.window), "threshold": self.threshold, "version": self.version}
+
+
+def _unit_column(name: str, values: ArrayLike) -> Floats:
+    column = np.asarray(values)
+    if column.ndim != 1 or not len(column) or column.dtype.kind not in "fiu":
+        raise InvalidInput(f"{name} is not a list of numbers.", "Give one number a window.")
+    outside = ~((column >= 0) & (column <= 1))
+    if outside.any():
+        first = int(np.flatnonzero(outside)[0])
+        raise InvalidInput(
+            f"{name}[{first}] is {column[first]}, outside [0, 1].", "Give calibrated scores between 0 and 1."
+        )
+    return column.astype(np.float32)
