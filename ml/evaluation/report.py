@@ -79,7 +79,7 @@ def write_report(
 
 def _template() -> Any:
     environment = Environment(
-        loader=PackageLoader("ml.evaluation"),
+        loader=PackageLoader("ml.evaluation", package_path=""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
