@@ -1,0 +1,126 @@
+"""Jobs: ask for long work, look at it, follow it, stop it, fetch what it left."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Path as PathParam
+from fastapi.responses import StreamingResponse
+
+from app.auth import guard
+from app.errors import Busy
+from app.files import file_in, files_in, send_file
+from app.jobs.follow import Follower
+from app.jobs.schemas import Artifact, EventView, JobPage, JobView
+from app.problems import problems
+from app.state import Services, TheServices
+from workers.records import Job, Status
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+Word = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00]+$")]
+SequenceNumber = Annotated[int, Header(ge=0, lt=2**31)]
+
+
+def existing_job(
+    services: TheServices, job_id: Annotated[str, PathParam(max_length=64, pattern=r"^[\w-]+$")]
+) -> Job:
+    """The job that the path names."""
+    return services.jobs.get(job_id)
+
+
+TheJob = Annotated[Job, Depends(existing_job)]
+
+
+@router.get("", summary="List jobs", **guard("read"))
+def list_jobs(
+    services: TheServices,
+    status: Status | None = None,
+    kind: Word = None,
+    label: Word = None,
+    cursor: Word = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JobPage:
+    """A page of jobs, the newest first, optionally those of one status, kind or label only."""
+    page, following = services.jobs.list(
+        status=status, kind=kind, label=label, cursor=cursor, limit=limit
+    )
+    return JobPage(jobs=[JobView.of(job) for job in page], next_cursor=following)
+
+
+@router.get("/{job_id}", summary="Look at a job", **guard("read", 404))
+def show_job(job: TheJob) -> JobView:
+    """The job as it stands: status, progress, and in the end its result or its error."""
+    return JobView.of(job)
+
+
+@router.post("/{job_id}/cancel", summary="Cancel a job", **guard("jobs", 404, 409))
+def cancel_job(services: TheServices, job: TheJob) -> JobView:
+    """Ask for the job's end.
+
+    A waiting job is cancelled at once; a running one stops as soon as it can and is stopped by
+    force if it cannot. Asking twice is harmless; a job that has ended otherwise answers 409.
+    """
+    return JobView.of(services.jobs.request_cancel(job.id))
+
+
+@router.get(
+    "/{job_id}/events",
+    summary="Follow a job",
+    response_class=StreamingResponse,
+    dependencies=guard("read")["dependencies"],
+    responses={
+        200: {"content": {"text/event-stream": {"schema": EventView.model_json_schema()}}},
+        204: {"description": "The job has ended and you have its last event: do not come back."},
+        **problems(401, 403, 404, 422, 429),
+    },
+)
+def follow_job(services: TheServices, job: TheJob, last_event_id: SequenceNumber = 0) -> Response:
+    """The job's events as server-sent events, from the one after `Last-Event-ID` on.
+
+    The stream ends after the event that tells of the job's end. It may end sooner, with its
+    time or with the service: come back with `Last-Event-ID`, as an EventSource does by itself.
+    """
+    if job.finished and not services.jobs.events(job.id, last_event_id, 1):
+        return Response(status_code=204)
+    if services.streams.full:
+        raise Busy("Too many streams are open.", "Try again soon, or ask for the job instead.")
+    follower = Follower(services.jobs, job.id, last_event_id, services.settings, services.stopping)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        services.streams.count(follower.stream()), headers=headers, media_type="text/event-stream"
+    )
+
+
+@router.get("/{job_id}/artifacts", summary="List a job's files", **guard("read", 404))
+def list_artifacts(services: TheServices, job: TheJob) -> list[Artifact]:
+    """The files that the job left for download, also while it runs."""
+    folder = _artifacts(services, job)
+    return [
+        Artifact(
+            path=path.as_posix(),
+            size=(facts := (folder / path).stat()).st_size,
+            modified_at=datetime.fromtimestamp(facts.st_mtime, UTC),
+            url=f"/jobs/{job.id}/artifacts/{quote(path.as_posix())}",
+        )
+        for path in files_in(folder)
+    ]
+
+
+@router.get(
+    "/{job_id}/artifacts/{path:path}",
+    summary="Download a job's file",
+    response_class=Response,
+    **guard("read", 404, 416),
+)
+def download_artifact(services: TheServices, job: TheJob, path: str, request: Request) -> Response:
+    """One of the job's files; ranges and `If-None-Match` work."""
+    return send_file(request, file_in(_artifacts(services, job), path))
+
+
+def _artifacts(services: Services, job: Job) -> Path:
+    return services.settings.workspace.jobs / job.id / "artifacts"

@@ -1,0 +1,78 @@
+"""A job's events as a stream that ends: after the last one, with its time, or with the service."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import anyio
+from anyio import to_thread
+from fastapi.sse import format_sse_event
+
+from app.jobs.schemas import EventView
+from app.settings import Settings
+from workers.jobs import JobStore
+from workers.records import Event
+from workers.tables import TERMINAL
+
+BATCH = 500
+
+
+@dataclass
+class Follower:
+    """One client following one job.
+
+    Attributes:
+        after: number of the last event that the client has.
+    """
+
+    jobs: JobStore
+    job_id: str
+    after: int
+    settings: Settings
+    stopping: asyncio.Event
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the events in the wire's format as they come."""
+        ends = time.monotonic() + self.settings.sse_lifetime_seconds
+        quiet_since = time.monotonic()
+        yield format_sse_event(retry=1000)
+        while time.monotonic() < ends and not self.stopping.is_set():
+            events = await self._new_events()
+            for event in events:
+                yield _wire(event)
+                if is_last(event):
+                    return
+            if events:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since >= self.settings.sse_heartbeat_seconds:
+                # A proxy closes what is silent, and a write is how a lost client is noticed.
+                yield format_sse_event(comment="still here")
+                quiet_since = time.monotonic()
+            if len(events) < BATCH:
+                await self._pause()
+
+    async def _new_events(self) -> list[Event]:
+        # The database is asked in a thread, so that one slow disk does not hold up every client.
+        events = await to_thread.run_sync(self.jobs.events, self.job_id, self.after, BATCH)
+        self.after = events[-1].sequence if events else self.after
+        return events
+
+    async def _pause(self) -> None:
+        with anyio.move_on_after(self.settings.sse_poll_seconds):
+            await self.stopping.wait()
+
+
+def is_last(event: Event) -> bool:
+    """Whether nothing can come after this event."""
+    return event.data.get("event") == "state" and event.data.get("status") in TERMINAL
+
+
+def _wire(event: Event) -> bytes:
+    return format_sse_event(
+        data_str=EventView.of(event).model_dump_json(),
+        event=event.data.get("event", "message"),
+        id=str(event.sequence),
+    )

@@ -1,0 +1,82 @@
+"""`POST /jobs/{kind}`: one address for each job kind there is, made from the kinds themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Header, Response
+
+from app.auth import guard
+from app.bodies import JsonBody
+from app.jobs.openapi import REF, submission_name
+from app.jobs.schemas import JobView
+from app.jobs.submission import submit
+from app.state import TheServices
+from ml.pipelines.registry import Pipeline, pipeline
+from workers.queue import ring
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Makes repeating this request harmless: the same key and body, the same job.",
+    ),
+]
+
+_EXPLANATION = """
+
+The answer comes at once; the work goes into the queue. Follow it at `links.events`.
+The dataset is looked up and the configuration is checked before the job is accepted.
+"""
+
+
+def submit_router(kinds: Mapping[str, Pipeline]) -> APIRouter:
+    """The addresses at which jobs are submitted."""
+    router = APIRouter(prefix="/jobs", tags=["jobs"])
+    for kind in kinds.values():
+        router.add_api_route(
+            f"/{kind.name}",
+            _submitter(kind),
+            methods=["POST"],
+            status_code=202,
+            name=f"submit_{kind.name}",
+            summary=f"Submit a job of kind {kind.name}",
+            description=kind.summary + _EXPLANATION,
+            response_description="The job, waiting; or the one that this key made before.",
+            openapi_extra=_body_of(kind),
+            **guard("jobs", 404, 409, 413, 415, 429),
+        )
+    router.add_api_route(
+        "/{kind}", _unknown_kind, methods=["POST"], include_in_schema=False, **guard("jobs")
+    )
+    return router
+
+
+def _submitter(kind: Pipeline) -> Callable[..., JobView]:
+    def endpoint(
+        services: TheServices,
+        response: Response,
+        background: BackgroundTasks,
+        body: JsonBody,
+        idempotency_key: IdempotencyKey = None,
+    ) -> JobView:
+        job, created = submit(services, kind, body, idempotency_key)
+        if created:
+            # After the answer: a broker that is down holds up nobody, a reconciler rings later.
+            background.add_task(ring, job, services.settings)
+        response.headers["Location"] = f"/jobs/{job.id}"
+        return JobView.of(job)
+
+    return endpoint
+
+
+def _unknown_kind(kind: str) -> None:
+    pipeline(kind)  # says which kinds there are
+
+
+def _body_of(kind: Pipeline) -> dict[str, Any]:
+    schema = {"$ref": REF.format(model=submission_name(kind))}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

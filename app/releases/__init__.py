@@ -1,0 +1,1 @@
+"""Releases over HTTP: which there are, what they do, which one serves."""

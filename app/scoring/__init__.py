@@ -1,0 +1,1 @@
+"""Scores over HTTP: expert scores, frames or a whole log in, verdicts out."""

@@ -1,0 +1,72 @@
+"""`POST /score`: verdicts for expert scores, for frames, or for a whole log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.auth import guard
+from app.bodies import media_type
+from app.jobs.openapi import REF
+from app.logs import LOG_TYPES, check_type, log_content
+from app.scoring.schemas import ScoreAnswer
+from app.scoring.service import Asked, score
+from app.state import TheServices
+
+router = APIRouter(tags=["scoring"])
+
+Reference = Annotated[
+    str | None,
+    Query(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
+        description="Alias or version of the release to score with; by default `production`.",
+    ),
+]
+Lenient = Annotated[bool, Query(description="Drop a log's bad lines and count them.")]
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": REF.format(model="ScoreRequest")}},
+            **log_content(),
+        },
+    }
+}
+
+
+@router.post(
+    "/score",
+    summary="Score windows",
+    response_model=ScoreAnswer,
+    openapi_extra=_BODY,
+    **guard("score", 404, 409, 413, 415, 429),
+)
+async def post_score(
+    request: Request, services: TheServices, release: Reference = None, lenient: Lenient = False
+) -> Response:
+    """Give each window its fused score and verdict.
+
+    Three forms of body, told apart by `Content-Type`:
+
+    - `application/json` with the columns `anomaly_score` and `gat_prob`: scores that the experts
+      gave already are fused;
+    - `application/json` with the columns `timestamp`, `id` and `data`: frames are cut into windows
+      and scored;
+    - a whole log in any format that is read (CSV, candump, Parquet, …): likewise.
+
+    One release answers the whole request and is named in the answer.
+    """
+    media = media_type(request)
+    check_type(media, {"application/json", *LOG_TYPES})
+    services.gate.check()
+    asked = Asked(await request.body(), media, lenient, services.settings.max_rows)
+
+    def work() -> tuple[ScoreAnswer, bytes]:
+        answer = score(services.holder.scorer(release), asked)
+        return answer, answer.model_dump_json().encode()
+
+    answer, body = await services.gate.run(work)
+    services.metrics.scored(answer.release, len(answer.is_attack), sum(answer.is_attack))
+    return Response(body, media_type="application/json")

@@ -1,0 +1,87 @@
+"""Lets so many through at once and so many wait, and turns the rest away at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+import anyio
+from anyio import CapacityLimiter, Semaphore, to_thread
+
+from app.errors import Busy
+
+T = TypeVar("T")
+
+
+class Gate:
+    """Runs work in threads, bounded in number, in waiting and in patience.
+
+    Attributes:
+        slots: works that run at once.
+        waiting: works that may wait for a slot.
+        seconds: how long one may wait.
+    """
+
+    def __init__(self, slots: int, waiting: int, seconds: float) -> None:
+        self.slots = slots
+        self.waiting = waiting
+        self.seconds = seconds
+        self._free = Semaphore(slots)
+        # Threads of our own: whatever else uses threads can neither starve scoring nor be starved.
+        self._threads = CapacityLimiter(slots)
+
+    def check(self) -> None:
+        """Turn a request away before its body is read if it could not even wait.
+
+        Raises:
+            Busy: all slots are taken, and all places to wait.
+        """
+        if self._free.value == 0 and self._free.statistics().tasks_waiting >= self.waiting:
+            raise Busy(
+                f"{self.slots} requests are being worked on and {self.waiting} wait already.",
+                "Try again after the seconds in Retry-After.",
+            )
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do the work in a thread when a slot is free.
+
+        Raises:
+            Busy: too many wait already, or none became free in time.
+        """
+        self.check()
+        await self._take_slot()
+        try:
+            return await to_thread.run_sync(work, limiter=self._threads)
+        finally:
+            self._free.release()
+
+    async def _take_slot(self) -> None:
+        try:
+            with anyio.fail_after(self.seconds):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise Busy(
+                f"No slot became free within {self.seconds:g} s.", "Try again a little later."
+            ) from error
+
+
+class Streams:
+    """Counts the streams that are open, up to a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no further one may be opened."""
+        return self._open >= self._limit
+
+    async def count(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Pass a stream on, counted while it lasts."""
+        self._open += 1
+        try:
+            async for part in stream:
+                yield part
+        finally:
+            self._open -= 1

@@ -1,0 +1,81 @@
+"""Scores over HTTP, always as columns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Numbers = Annotated[list[float], Field(fail_fast=True)]
+
+
+class ScoreRequest(BaseModel):
+    """What to score: either the experts' scores or frames, as columns of equal length."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_extra={
+            "examples": [
+                {"anomaly_score": [0.11, 0.93], "gat_prob": [0.07, 0.88]},
+                {
+                    "timestamp": [0.0, 0.00021],
+                    "id": [790, "18FEF100"],
+                    "data": ["05212A0F08FF0000", "FFFF"],
+                },
+            ]
+        },
+    )
+
+    anomaly_score: Numbers | None = Field(default=None, description="The VGAE's scores, 0 to 1.")
+    gat_prob: Numbers | None = Field(default=None, description="The GAT's probabilities, 0 to 1.")
+    timestamp: Numbers | None = Field(default=None, description="Seconds.")
+    id: Annotated[list[int | str], Field(fail_fast=True)] | None = Field(
+        default=None, description="Identifiers as numbers or hexadecimal text, 11 or 29 bits."
+    )
+    data: Annotated[list[str], Field(fail_fast=True)] | None = Field(
+        default=None, description="Payloads as hexadecimal text, up to 8 bytes (CAN-FD: 64)."
+    )
+    extended: Annotated[list[bool], Field(fail_fast=True)] | None = Field(
+        default=None, description="Which identifiers have 29 bits; those over 7FF have anyway."
+    )
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        scores = self.model_fields_set & {"anomaly_score", "gat_prob"}
+        frames = self.model_fields_set - scores
+        needed = {"timestamp", "id", "data"} if frames else {"anomaly_score", "gat_prob"}
+        if scores and frames:
+            raise ValueError("give either anomaly_score and gat_prob, or timestamp, id and data")
+        if missing := [name for name in sorted(needed) if getattr(self, name) is None]:
+            raise ValueError(f"these columns are missing: {', '.join(missing)}")
+        return self
+
+
+class LogReport(BaseModel):
+    """How the reading of a log went."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    format: str = Field(examples=["candump"])
+    lines: int = Field(description="Frame lines seen.")
+    dropped: int = Field(description="Bad ones left out; 0 unless read leniently.")
+    first_problems: list[str] = Field(description="At most ten, as `file:line: reason`.")
+    backward_steps: int = Field(description="Timestamps that ran backwards, mended by sorting.")
+
+
+class ScoreAnswer(BaseModel):
+    """One value for each window in every column."""
+
+    fused_score: list[float]
+    alpha: list[float] = Field(description="Weight of `gat_prob`; the rest is `anomaly_score`'s.")
+    anomaly_score: list[float]
+    gat_prob: list[float]
+    is_attack: list[bool] = Field(description="Whether `fused_score` reaches the threshold.")
+    window_start: list[float] | None = Field(description="Seconds; null for ready-made scores.")
+    window_end: list[float] | None
+    threshold: float
+    release: str = Field(description="Version of the release that made this answer.")
+    vehicle: str | None = Field(description="The vehicle's profile that was used, if one was.")
+    log: LogReport | None = Field(default=None, description="For a log: how its reading went.")

@@ -1,0 +1,90 @@
+"""What an operator can set about the service, by environment variable or `.env` file."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from app.keys import ApiKey
+from workers.settings import Seconds
+from workers.settings import Settings as WorkerSettings
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+class Settings(WorkerSettings):
+    """Where the service listens, what it takes, and how patient it is.
+
+    Attributes:
+        host: address to listen on; another than loopback needs `api_keys`.
+        port: port to listen on; 0 takes any that is free.
+        api_keys: who may do what, as `name:scope+scope:sha256hex` entries separated by commas.
+        allowed_hosts: names by which the service may be called; by default the loopback's own
+            without keys, any with keys.
+        max_body_bytes: size of a JSON body that is taken.
+        max_log_bytes: size of a log or of columns that is taken.
+        max_rows: length of a column that is taken.
+        score_slots: scorings that run at once.
+        score_waiting: scorings that may wait for a slot before more are turned away.
+        score_wait_seconds: how long one may wait.
+        release_alias: the alias whose release answers where a request names none.
+        release_poll_seconds: how often the aliases are looked at.
+        sse_poll_seconds: how often a follower's job is looked at.
+        sse_heartbeat_seconds: how often a silent stream shows that it lives.
+        sse_lifetime_seconds: after how long a stream ends; the client then comes back.
+        sse_streams: streams that are open at once.
+        shutdown_seconds: how long requests under way may take when the service stops.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = ()
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    max_body_bytes: int = Field(default=1 << 20, ge=1)
+    max_log_bytes: int = Field(default=256 << 20, ge=1)
+    max_rows: int = Field(default=5_000_000, ge=1)
+    score_slots: int = Field(default=min(4, os.cpu_count() or 1), ge=1)
+    score_waiting: int = Field(default=32, ge=0)
+    score_wait_seconds: Seconds = 10.0
+    release_alias: str = "production"
+    release_poll_seconds: Seconds = 0.2
+    sse_poll_seconds: Seconds = 0.25
+    sse_heartbeat_seconds: Seconds = 15.0
+    sse_lifetime_seconds: Seconds = 900.0
+    sse_streams: int = Field(default=100, ge=1)
+    shutdown_seconds: Seconds = 10.0
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _parse_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(ApiKey.parse(entry) for entry in _parts(value))
+        return value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        return tuple(_parts(value)) if isinstance(value, str) else value
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether nobody but this machine can reach the service."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """Names by which the service may be called."""
+        if self.allowed_hosts:
+            return self.allowed_hosts
+        return ("*",) if self.api_keys else (*LOOPBACK_HOSTS, self.host)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,69 @@
+"""What the application holds while it runs, and how endpoints get at it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated, TypedDict, cast
+
+from fastapi import Depends, Request
+
+from app.health.metrics import Metrics
+from app.releases.holder import ReleaseHolder
+from app.scoring.gate import Gate, Streams
+from app.settings import Settings
+from ml.releases import ReleaseStore
+from workers.jobs import JobStore, open_store
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that endpoints work with.
+
+    Attributes:
+        holder: the releases that are loaded.
+        gate: lets so many scorings run, and so many wait.
+        streams: lets so many event streams be open.
+        stopping: set when the service begins to stop, so that streams end.
+    """
+
+    settings: Settings
+    jobs: JobStore
+    releases: ReleaseStore
+    holder: ReleaseHolder
+    gate: Gate
+    streams: Streams
+    metrics: Metrics
+    stopping: asyncio.Event
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.holder.stop()
+        self.jobs.engine.dispose()
+
+
+class State(TypedDict):
+    """What the lifespan gives to every request."""
+
+    services: Services
+
+
+def open_services(settings: Settings, metrics: Metrics, stopping: asyncio.Event) -> Services:
+    """Open the database and the releases, and begin to watch the aliases."""
+    jobs = open_store(settings)
+    releases = ReleaseStore(settings.workspace.releases)
+    holder = ReleaseHolder(releases, settings.release_alias, settings.release_poll_seconds)
+    gate = Gate(settings.score_slots, settings.score_waiting, settings.score_wait_seconds)
+    metrics.watch("canfuse_jobs", "Jobs by status.", "status", lambda: dict(jobs.counts()))
+    metrics.watch("canfuse_release_in_use", "1 for the release in use.", "release", holder.in_use)
+    holder.start()
+    streams = Streams(settings.sse_streams)
+    return Services(settings, jobs, releases, holder, gate, streams, metrics, stopping)
+
+
+def services(request: Request) -> Services:
+    """The parts that this request works with."""
+    return cast("Services", request.state.services)
+
+
+TheServices = Annotated[Services, Depends(services)]
