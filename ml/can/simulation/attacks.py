@@ -20,7 +20,7 @@ FLOOD_PERIOD = 0.00035  # seconds; leaves just enough of the bus for the vehicle
 FUZZ_PERIOD = 0.001  # seconds, mean
 SPOOF_FACTOR = 5  # forged frames for each legitimate one
 REPLAY_DELAY = 0.0001  # seconds that the replaying device is late
-LEAST_FORGERY = 0.3  # of full range, between a forged value and every true one
+LEAST_FORGERY = 0.25  # of full range; so much room is always above or below a sensor's values
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,9 @@ def _forged(scene: Scene, payload: NDArray[np.uint8]) -> NDArray[np.uint8]:
     target, payload = scene.target, payload.copy()
     lowest = np.array([s.offset for s in target.sensors])
     highest = np.array([s.offset + s.scale for s in target.sensors])
-    above = scene.rng.uniform(np.minimum(highest + LEAST_FORGERY, 1.0), 1.0)
-    below = scene.rng.uniform(0.0, np.maximum(lowest - LEAST_FORGERY, 0.0))
+    nearest_above, nearest_below = highest + LEAST_FORGERY, lowest - LEAST_FORGERY
+    share = scene.rng.random(len(target.sensors))
+    above, below = nearest_above + share * (1 - nearest_above), share * nearest_below
     values = np.where(highest + lowest < 1, above, below)
     set_sensors(target, payload, np.broadcast_to(values, (len(payload), len(values))))
     return payload
