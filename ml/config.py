@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 from pydantic import ConfigDict
 
@@ -18,4 +18,4 @@ def config(cls: T) -> T:
     unknown fields, so that a misspelt option is an error and never a silent default.
     """
     cls.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
-    return dataclass(frozen=True, kw_only=True)(cls)
+    return cast(T, dataclass(frozen=True, kw_only=True)(cls))

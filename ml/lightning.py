@@ -1,31 +1,123 @@
-"""What our Lightning trainings share."""
+"""What our Lightning trainings share: they resume, report, stop early and keep the best weights."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from typing import Any
+from collections.abc import Iterable, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from safetensors.torch import load_file, save_file
+from typing_extensions import override
 
 from ml.pipelines.context import Span
+
+TRAINED = "trained.safetensors"
 
 # Lightning advises on data loaders and devices that we chose on purpose.
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
-def quiet_trainer_options() -> dict[str, Any]:
-    """Trainer options for a run whose progress is reported by `ProgressRelay` alone."""
-    warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")
-    return {
-        "accelerator": "auto",
-        "devices": 1,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "log_every_n_steps": 1_000_000,  # values are logged by the epoch
-        "num_sanity_val_steps": 0,
-    }
+class EpochLoader(Protocol, Iterable[Any], Sized):
+    """A loader whose order depends on the epoch that it is told."""
+
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a module is trained.
+
+    Attributes:
+        folder: takes checkpoints and logs; what is found there is continued.
+        name: beginning of the checkpoints' names, and the phase that is reported.
+        monitor: the validation metric that decides "best".
+        mode: whether less or more of it is better.
+        max_epochs: most passes over the training data.
+        patience: epochs without improvement after which to stop.
+        clip: largest gradient norm; None leaves gradients alone.
+    """
+
+    folder: Path
+    name: str
+    monitor: str
+    mode: Literal["min", "max"]
+    max_epochs: int
+    patience: int
+    clip: float | None = None
+
+    def run(
+        self,
+        module: pl.LightningModule,
+        train: EpochLoader,
+        validation: EpochLoader,
+        progress: Span,
+    ) -> None:
+        """Train the module and leave it with its best weights, in evaluation mode.
+
+        A finished training found in the folder is loaded, an unfinished one goes on from
+        `last.ckpt` with the result that it would have had without the interruption.
+
+        Raises:
+            Cancelled: the run was asked to stop.
+        """
+        trained = self.folder / TRAINED
+        if not trained.exists():
+            best = self._checkpoints()
+            self._trainer(best, progress).fit(
+                module,
+                train,
+                validation,
+                ckpt_path=self._last(),
+                weights_only=True,
+            )
+            module.load_state_dict(_weights(Path(best.best_model_path)))
+            save_file({k: v.cpu().contiguous() for k, v in module.state_dict().items()}, trained)
+        module.load_state_dict(load_file(trained))
+        module.eval()
+
+    def _trainer(self, best: ModelCheckpoint, progress: Span) -> pl.Trainer:
+        warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")
+        return pl.Trainer(
+            accelerator="auto",
+            devices=1,
+            max_epochs=self.max_epochs,
+            callbacks=[
+                best,
+                EarlyStopping(self.monitor, mode=self.mode, patience=self.patience),
+                ProgressRelay(progress, f"train {self.name}"),
+            ],
+            logger=[
+                CSVLogger(self.folder, name="", version="csv"),
+                TensorBoardLogger(self.folder, name="", version="tensorboard"),
+            ],
+            gradient_clip_val=self.clip,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1_000_000,  # values are logged by the epoch
+        )
+
+    def _checkpoints(self) -> ModelCheckpoint:
+        return ModelCheckpoint(
+            self.folder / "checkpoints",
+            filename=f"{self.name}_epoch{{epoch:02d}}_{self.monitor}{{{self.monitor}:.4f}}",
+            auto_insert_metric_name=False,
+            monitor=self.monitor,
+            mode=self.mode,
+            save_last=True,
+        )
+
+    def _last(self) -> str | None:
+        last = self.folder / "checkpoints" / "last.ckpt"
+        return str(last) if last.exists() else None
 
 
 class ProgressRelay(pl.Callback):
@@ -39,20 +131,36 @@ class ProgressRelay(pl.Callback):
         self.progress = progress
         self.phase = phase
 
+    @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         del pl_module
-        trainer.train_dataloader.epoch = trainer.current_epoch
+        loader: Any = trainer.train_dataloader
+        loader.epoch = trainer.current_epoch
         total = trainer.max_epochs or 1
         done = trainer.current_epoch / total
         self.progress.progress(self.phase, done, f"epoch {trainer.current_epoch + 1} of {total}")
 
+    @override
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         del trainer, pl_module, batch, batch_idx
         self.progress.context.check_cancelled()
 
+    @override
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         del pl_module
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.progress.context.metrics(self.phase, values, trainer.current_epoch)
+
+
+def training_device() -> torch.device:
+    """The device that a training started now will use."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _weights(checkpoint: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)[
+        "state_dict"
+    ]
+    return state

@@ -125,7 +125,8 @@ class Scorer:
         """Fuse scores that experts gave elsewhere.
 
         Args:
-            anomaly_score, gat_prob: (W,) in [0, 1].
+            anomaly_score: (W,) in [0, 1].
+            gat_prob: (W,) in [0, 1].
 
         Raises:
             InvalidInput: a column is empty, has another length, or holds values outside [0, 1].
@@ -175,6 +176,7 @@ def _unit_column(name: str, values: ArrayLike) -> Floats:
     if outside.any():
         first = int(np.flatnonzero(outside)[0])
         raise InvalidInput(
-            f"{name}[{first}] is {column[first]}, outside [0, 1].", "Give calibrated scores between 0 and 1."
+            f"{name}[{first}] is {column[first]}, outside [0, 1].",
+            "Give calibrated scores between 0 and 1.",
         )
     return column.astype(np.float32)

@@ -1,0 +1,1 @@
+"""CAN traffic: frames, logs, datasets, windows, graphs, simulated traffic."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntFlag
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,8 @@ class Frames:
         lengths = {f.name: len(v) for f in fields(self) if (v := getattr(self, f.name)) is not None}
         if len(set(lengths.values())) > 1:
             raise InvalidInput(
-                f"Frame columns differ in length: {lengths}.", "Give every column one value a frame."
+                f"Frame columns differ in length: {lengths}.",
+                "Give every column one value a frame.",
             )
 
     def __len__(self) -> int:
@@ -57,12 +59,14 @@ class Frames:
     def __getitem__(self, rows: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Frames:
         """The frames at the given rows, as views where numpy allows."""
         columns = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Frames(**{k: None if v is None else v[rows] for k, v in columns.items()})
+        chosen: dict[str, Any] = {k: v if v is None else v[rows] for k, v in columns.items()}
+        return Frames(**chosen)
 
     @property
     def extended(self) -> NDArray[np.bool_]:
         """(n,) True where the identifier has 29 bits."""
-        return (self.flags & Flag.EXTENDED) != 0
+        extended: NDArray[np.bool_] = (self.flags & Flag.EXTENDED) != 0
+        return extended
 
     @property
     def arbitration(self) -> NDArray[np.uint32]:

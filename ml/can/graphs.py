@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ def build_graphs(frames: Frames, config: WindowConfig) -> WindowGraphs:
     return WindowGraphs.concat([_build(traffic, chunk, config.window_size) for chunk in chunks])
 
 
-def log_seconds(seconds: NDArray[np.float64]) -> Floats:
+def log_seconds(seconds: NDArray[np.floating]) -> Floats:
     """Map durations from 10 µs to 10 s onto 0 to 1 by their logarithm; shorter ones become 0."""
     decades = np.log10(np.maximum(seconds, FASTEST_SECONDS) / FASTEST_SECONDS)
     return (decades / DECADES).astype(np.float32)
@@ -252,7 +253,8 @@ def _eight_bytes(frames: Frames) -> NDArray[np.uint8]:
     if width == CLASSIC_BYTES:
         return frames.payload
     folded = frames.payload.reshape(len(frames), width // CLASSIC_BYTES, CLASSIC_BYTES)
-    return np.bitwise_xor.reduce(folded, axis=1)
+    eight: NDArray[np.uint8] = np.bitwise_xor.reduce(folded, axis=1)
+    return eight
 
 
 def _bit_flips(payload: NDArray[np.uint8], runs: _Runs) -> Floats:
@@ -276,7 +278,8 @@ def _interval_features(timestamp: NDArray[np.float64], runs: _Runs) -> list[Floa
     mean = span / np.maximum(runs.count - 1, 1)
     single = runs.count == 1
     return [
-        np.where(single, np.float32(1), log_seconds(v)) for v in (np.where(single, 1.0, least), mean, largest)
+        np.where(single, np.float32(1), log_seconds(v))
+        for v in (np.where(single, 1.0, least), mean, largest)
     ]
 
 
@@ -285,7 +288,10 @@ def _edge_features(gaps: NDArray[np.float64], runs: _Runs, edge_index: Ints, siz
     nodes = int(edge_index.max()) + 1
     count = runs.count.astype(np.float32)
     first, last = runs.position[runs.first], runs.position[runs.last]
-    out_degree, in_degree = np.bincount(source, minlength=nodes), np.bincount(target, minlength=nodes)
+    out_degree, in_degree = (
+        np.bincount(source, minlength=nodes),
+        np.bincount(target, minlength=nodes),
+    )
     leaving = np.bincount(source, weights=count, minlength=nodes)
     gap = gaps[runs.window, runs.position]
     columns = [
@@ -317,7 +323,7 @@ def _step_spread(runs: _Runs) -> NDArray[np.floating]:
 
 
 def _window_features(gaps: NDArray[np.float64], nodes: _Runs, edges: _Runs, size: int) -> Floats:
-    columns = [
+    columns: list[NDArray[Any]] = [
         log_seconds(gaps.sum(axis=1)),
         np.diff(nodes.ptr) / size,
         np.diff(edges.ptr) / size,
@@ -328,7 +334,7 @@ def _window_features(gaps: NDArray[np.float64], nodes: _Runs, edges: _Runs, size
     return _columns(columns)
 
 
-def _columns(columns: Sequence[NDArray[np.generic]]) -> Floats:
+def _columns(columns: Sequence[NDArray[Any]]) -> Floats:
     return np.column_stack(columns).astype(np.float32)
 
 

@@ -42,7 +42,9 @@ def window_starts(frames: int, config: WindowConfig) -> NDArray[np.intp]:
     return np.arange(0, frames - config.window_size + 1, config.stride)
 
 
-def window_labels(label: NDArray[np.uint8], starts: NDArray[np.intp], size: int) -> NDArray[np.uint8]:
+def window_labels(
+    label: NDArray[np.uint8], starts: NDArray[np.intp], size: int
+) -> NDArray[np.uint8]:
     """1 for each window in which any frame is an attack, shape (windows,)."""
     attacks = np.concatenate([[0], np.cumsum(label, dtype=np.int64)])
     return (attacks[starts + size] > attacks[starts]).astype(np.uint8)
@@ -53,3 +55,8 @@ def window_bounds(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Timestamps in seconds of each window's first and last frame, two arrays of shape (windows,)."""
     return frames.timestamp[starts], frames.timestamp[starts + size - 1]
+
+
+def window_overlap(config: WindowConfig) -> int:
+    """How many windows after one still share a frame with it."""
+    return -(-config.window_size // config.stride) - 1

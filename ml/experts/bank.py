@@ -18,7 +18,7 @@ from ml.can.datasets import Capture
 from ml.can.graphs import WindowGraphs
 from ml.can.splits import hold_out
 from ml.can.vocabulary import Vocabulary
-from ml.can.windows import WindowConfig
+from ml.can.windows import WindowConfig, window_overlap
 from ml.config import config
 from ml.errors import InvalidInput
 from ml.experts import gat, vgae
@@ -70,7 +70,9 @@ class ExpertBank:
     def raw(self, graphs: WindowGraphs, batch_size: int = 64) -> dict[str, NDArray[np.float32]]:
         """Each expert's raw score of each window, (W,) float32."""
         batch = GraphBatch.of(graphs, self.vocabulary)
-        return {name: raw_scores(expert, batch, batch_size) for name, expert in self.experts.items()}
+        return {
+            name: raw_scores(expert, batch, batch_size) for name, expert in self.experts.items()
+        }
 
     def save(self, folder: Path) -> None:
         """Write `experts.json` and one safetensors file an expert."""
@@ -80,7 +82,9 @@ class ExpertBank:
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1))
         for name, expert in self.experts.items():
-            tensors = {key: value.detach().cpu().contiguous() for key, value in expert.state_dict().items()}
+            tensors = {
+                key: value.detach().cpu().contiguous() for key, value in expert.state_dict().items()
+            }
             save_file(tensors, folder / f"{name}.safetensors")
 
     @staticmethod
@@ -126,15 +130,18 @@ def train_bank(
     require_both_classes(joined)
     vocabulary = benign_vocabulary(joined)
     batch = GraphBatch.of(joined, vocabulary)
-    overlap = -(-window.window_size // window.stride) - 1
-    held = hold_out(captures, [len(g) for g in graphs], overlap)
-    train, validation = (batch.take(torch.from_numpy(part)) for part in (held.train, held.validation))
+    held = hold_out(captures, [len(g) for g in graphs], window_overlap(window))
+    train, validation = (
+        batch.take(torch.from_numpy(part)) for part in (held.train, held.validation)
+    )
     trained: dict[str, Expert] = {}
     for n, (name, kind) in enumerate(EXPERTS.items()):
         torch.manual_seed(seed)
         expert = kind(experts.architecture(name), experts.training.learning_rate)
         span = progress.span(n / len(EXPERTS), (n + 1) / len(EXPERTS))
-        trained[name] = train_expert(expert, train, validation, experts.training, folder / name, span, seed)
+        trained[name] = train_expert(
+            expert, train, validation, experts.training, folder / name, span, seed
+        )
     return ExpertBank(vocabulary, trained)
 
 
@@ -156,5 +163,6 @@ def require_both_classes(graphs: WindowGraphs) -> None:
         )
     if label.all():
         raise InvalidInput(
-            "The training captures hold no benign window.", "Add attack-free traffic to a `train_…` split."
+            "The training captures hold no benign window.",
+            "Add attack-free traffic to a `train_…` split.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
@@ -42,7 +43,11 @@ class GraphBatch:
     @staticmethod
     def of(graphs: WindowGraphs, vocabulary: Vocabulary) -> GraphBatch:
         """Put graphs into tensors, naming their nodes by the vocabulary."""
-        label = torch.zeros(len(graphs)) if graphs.label is None else torch.from_numpy(graphs.label).float()
+        label = (
+            torch.zeros(len(graphs))
+            if graphs.label is None
+            else torch.from_numpy(graphs.label).float()
+        )
         return GraphBatch(
             place=torch.from_numpy(vocabulary.encode(graphs.arbitration)),
             node=torch.from_numpy(graphs.node),
@@ -86,7 +91,7 @@ class GraphBatch:
 
     def batches(self, size: int) -> Iterator[GraphBatch]:
         """The graphs in order, `size` windows at a time."""
-        for windows in torch.arange(len(self), device=self.place.device).split(size):
+        for windows in torch.split(torch.arange(len(self), device=self.place.device), size):
             yield self.take(windows)
 
 
@@ -104,14 +109,14 @@ class GraphLoader:
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-len(self.graphs) // self.batch_size)
+        return math.ceil(len(self.graphs) / self.batch_size)
 
     def __iter__(self) -> Iterator[GraphBatch]:
         windows = torch.arange(len(self.graphs))
         if self.seed is not None:
             order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
             windows = torch.randperm(len(self.graphs), generator=order)
-        for chosen in windows.to(self.graphs.place.device).split(self.batch_size):
+        for chosen in torch.split(windows.to(self.graphs.place.device), self.batch_size):
             yield self.graphs.take(chosen)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GATv2Conv
+from typing_extensions import override
 
 from ml.can.graphs import EDGE_FEATURES, NODE_FEATURES
 from ml.can.vocabulary import SIZE, UNKNOWN
@@ -27,6 +28,7 @@ class NodeInput(nn.Module):
         self.hide = hide
         self.embedding = nn.Embedding(SIZE, EMBEDDING)
 
+    @override
     def forward(self, batch: GraphBatch) -> Tensor:
         place = batch.place
         if self.training and self.hide > 0:
@@ -62,6 +64,7 @@ class Attention(nn.Module):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(self.width) for _ in range(layers))
 
+    @override
     def forward(self, inputs: Tensor, batch: GraphBatch) -> list[Tensor]:
         """Node states after each layer, each (N, hidden · heads)."""
         state = nn.functional.elu(self.enter(inputs))

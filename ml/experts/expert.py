@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from ml.config import config
 from ml.experts.batch import GraphBatch
@@ -63,21 +64,29 @@ class Expert(pl.LightningModule):
     def settle(self, benign: GraphBatch) -> None:
         """Learn score scales from benign graphs, after training."""
 
+    @override
     def training_step(self, batch: GraphBatch, _: int) -> Tensor:
         loss = self.loss(batch)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch))
         return loss
 
+    @override
     def validation_step(self, batch: GraphBatch, _: int) -> None:
         self.log("val_loss", self.loss(batch), on_epoch=True, batch_size=len(batch))
 
+    @override
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=1e-4)
         steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, total_steps=steps)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.learning_rate, total_steps=steps
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+    @override
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
         """Batches are gathered on the device already, see `GraphLoader`."""
         del device, dataloader_idx
         return batch

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.nn import global_max_pool, global_mean_pool
+from typing_extensions import override
 
 from ml.can.graphs import WINDOW_FEATURES
 from ml.experts.batch import GraphBatch
@@ -35,7 +36,11 @@ class GAT(Expert):
     benign_only: ClassVar[bool] = False
 
     def __init__(
-        self, architecture: Architecture, learning_rate: float, hide: float = 0.1, dropout: float = 0.1
+        self,
+        architecture: Architecture,
+        learning_rate: float,
+        hide: float = 0.1,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__(architecture, learning_rate)
         self.input = NodeInput(hide)
@@ -51,18 +56,23 @@ class GAT(Expert):
         )
         self.register_buffer("positive_weight", torch.ones(()))
 
+    @override
     def prepare(self, graphs: GraphBatch) -> None:
         attacks = graphs.label.sum().clamp_min(1)
         self.positive_weight = ((len(graphs) - attacks) / attacks).clamp(0.1, 10)
 
+    @override
     def loss(self, batch: GraphBatch) -> Tensor:
         return functional.binary_cross_entropy_with_logits(
             self.raw_score(batch), batch.label, pos_weight=self.positive_weight
         )
 
+    @override
     def raw_score(self, batch: GraphBatch) -> Tensor:
         node_window = batch.node_window
         states = torch.cat(self.attention(self.input(batch), batch), dim=1)
-        pooled = [pool(states, node_window, len(batch)) for pool in (global_mean_pool, global_max_pool)]
+        pooled = [
+            pool(states, node_window, len(batch)) for pool in (global_mean_pool, global_max_pool)
+        ]
         logit: Tensor = self.head(torch.cat([*pooled, batch.window], dim=1)).squeeze(1)
         return logit

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import pytorch_lightning as pl
 import torch
 from pydantic import Field
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning import seed_everything
 
 from ml.config import config
 from ml.experts.batch import GraphBatch, GraphLoader
 from ml.experts.expert import Expert
-from ml.lightning import ProgressRelay, quiet_trainer_options
+from ml.lightning import Fit, training_device
 from ml.pipelines.context import Span
+
+GRADIENT_NORM = 1.0
 
 E = TypeVar("E", bound=Expert)
 
@@ -60,48 +60,30 @@ def train_expert(
     Raises:
         Cancelled: the run was asked to stop.
     """
-    pl.seed_everything(seed, verbose=False)
     if expert.benign_only:
         train, validation = _benign(train), _benign(validation)
-    best = ModelCheckpoint(
-        folder / "checkpoints",
-        filename=f"{expert.name}_epoch{{epoch:02d}}_val_loss{{val_loss:.4f}}",
-        auto_insert_metric_name=False,
-        monitor="val_loss",
-        save_last=True,
-    )
-    trainer = pl.Trainer(
-        max_epochs=config.max_epochs,
-        callbacks=[
-            best,
-            EarlyStopping("val_loss", patience=config.early_stopping_patience),
-            ProgressRelay(progress, f"train {expert.name}"),
-        ],
-        logger=[CSVLogger(folder, name="", version="csv"), TensorBoardLogger(folder, name="", version="tb")],
-        gradient_clip_val=1.0,
-        **quiet_trainer_options(),
-    )
-    device = trainer.strategy.root_device
+    device = training_device()
     train, validation = train.to(device), validation.to(device)
     expert.to(device).prepare(train)
-    trainer.fit(
+    seed_everything(seed, verbose=False)
+    fit = Fit(
+        folder,
+        expert.name,
+        "val_loss",
+        "min",
+        config.max_epochs,
+        config.early_stopping_patience,
+        clip=GRADIENT_NORM,
+    )
+    fit.run(
         expert,
         GraphLoader(train, config.batch_size, seed=seed),
         GraphLoader(validation, config.batch_size),
-        ckpt_path=_checkpoint(folder / "checkpoints" / "last.ckpt"),
-        weights_only=True,
+        progress,
     )
-    weights = torch.load(best.best_model_path, map_location=device, weights_only=True)
-    expert.load_state_dict(weights["state_dict"])
-    expert.to(device).eval()
-    expert.settle(_benign(validation))
+    expert.to(device).settle(_benign(validation))
     return expert
 
 
 def _benign(graphs: GraphBatch) -> GraphBatch:
     return graphs.take(torch.nonzero(graphs.label == 0).squeeze(1))
-
-
-def _checkpoint(path: Path) -> str | None:
-    return str(path) if path.exists() else None
-

@@ -12,6 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from ml.can.graphs import NODE_FEATURES
 from ml.can.vocabulary import SIZE, UNKNOWN
@@ -46,7 +47,11 @@ class VGAE(Expert):
         width, latent = len(NODE_FEATURES), architecture.latent
         self.input = NodeInput(hide)
         self.attention = Attention(
-            self.input.width, architecture.hidden, architecture.heads, architecture.layers, dropout=0.0
+            self.input.width,
+            architecture.hidden,
+            architecture.heads,
+            architecture.layers,
+            dropout=0.0,
         )
         self.mean = nn.Linear(self.attention.width, latent)
         self.log_variance = nn.Linear(self.attention.width, latent)
@@ -60,16 +65,19 @@ class VGAE(Expert):
         self.register_buffer("error_mean", torch.zeros(3))
         self.register_buffer("error_scale", torch.ones(3))
 
+    @override
     def prepare(self, graphs: GraphBatch) -> None:
         self.feature_mean = graphs.node.mean(0)
         self.feature_scale = graphs.node.std(0).clamp_min(LEAST_SCALE)
 
+    @override
     @torch.no_grad()
     def settle(self, benign: GraphBatch) -> None:
         errors = torch.cat([self._errors(batch) for batch in benign.batches(64)])
         self.error_mean = errors.mean(0)
         self.error_scale = errors.std(0).clamp_min(LEAST_SCALE)
 
+    @override
     def loss(self, batch: GraphBatch) -> Tensor:
         mean, log_variance = self._encode(batch)
         code = mean
@@ -79,6 +87,7 @@ class VGAE(Expert):
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
         return errors.sum(1).mean() + KL_WEIGHT * divergence.mean()
 
+    @override
     def raw_score(self, batch: GraphBatch) -> Tensor:
         errors = (self._errors(batch) - self.error_mean) / self.error_scale
         node_score = errors @ errors.new_tensor(WEIGHTS)
@@ -100,7 +109,9 @@ class VGAE(Expert):
             self.neighbour_decoder(code), _neighbours(batch), reduction="none"
         ).sum(1)
         identity = functional.cross_entropy(self.id_decoder(code), batch.place, reduction="none")
-        identity = torch.where(batch.place == UNKNOWN, WORST_ID_ERROR, identity.clamp_max(WORST_ID_ERROR))
+        identity = torch.where(
+            batch.place == UNKNOWN, WORST_ID_ERROR, identity.clamp_max(WORST_ID_ERROR)
+        )
         return torch.stack([feature, neighbour, identity], dim=1)
 
 

@@ -39,7 +39,9 @@ class FusionParts:
         values = json.loads((folder / FUSION).read_text())
         agent = TypeAdapter(FusionAgentConfig).validate_python(values["agent"])
         return FusionParts(
-            calibrations={name: Calibration(**parts) for name, parts in values["calibrations"].items()},
+            calibrations={
+                name: Calibration(**parts) for name, parts in values["calibrations"].items()
+            },
             threshold=float(values["threshold"]),
             baselines=Baselines.from_dict(values["baselines"]),
             policy=load_policy(agent, folder),

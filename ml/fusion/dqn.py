@@ -6,6 +6,7 @@ network and epsilon-greedy exploration. A step acts on a whole batch of cached w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
 
 from ml.fusion.config import FusionAgentConfig
 from ml.fusion.policy import Floats, QNetwork, heat_map
@@ -51,14 +53,14 @@ class FusionPredictionCache:
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-len(self.samples.label) // self.batch_size)
+        return math.ceil(len(self.samples.label) / self.batch_size)
 
     def __iter__(self) -> Iterator[Samples]:
         rows = torch.arange(len(self.samples.label))
         if self.seed is not None:
             order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
             rows = torch.randperm(len(rows), generator=order)
-        for chosen in rows.to(self.samples.label.device).split(self.batch_size):
+        for chosen in torch.split(rows.to(self.samples.label.device), self.batch_size):
             yield Samples(*(column[chosen] for column in self.samples))
 
 
@@ -111,6 +113,7 @@ class FusionLightningModule(pl.LightningModule):
         alpha = self.alpha(action)
         return alpha * state[:, 1] + (1 - alpha) * state[:, 0]
 
+    @override
     def training_step(self, batch: Samples, _: int) -> Tensor:
         with torch.no_grad():
             action = self.act(batch.state)
@@ -119,7 +122,9 @@ class FusionLightningModule(pl.LightningModule):
                 Transitions(batch.state, action, reward, batch.next_state, batch.done)
             )
         loss = self.q_loss(self.replay_buffer.sample(self.agent.fusion_batch_size, self.generator))
-        self.log_dict({"train_loss": loss, "train_reward": reward.mean()}, on_step=False, on_epoch=True)
+        self.log_dict(
+            {"train_loss": loss, "train_reward": reward.mean()}, on_step=False, on_epoch=True
+        )
         return loss
 
     def q_loss(self, transitions: Transitions) -> Tensor:
@@ -130,6 +135,7 @@ class FusionLightningModule(pl.LightningModule):
             target = transitions.reward + self.agent.gamma * (1 - transitions.done) * following
         return functional.smooth_l1_loss(value, target)
 
+    @override
     def on_train_batch_end(self, outputs: Any, batch: Samples, batch_idx: int) -> None:
         del outputs, batch, batch_idx
         self.steps += 1
@@ -137,6 +143,7 @@ class FusionLightningModule(pl.LightningModule):
         if int(self.steps) % self.agent.target_update_freq == 0:
             self.target_network.load_state_dict(self.q_network.state_dict())
 
+    @override
     def validation_step(self, batch: Samples, _: int) -> None:
         values = self.q_network(batch.state)
         fused = self.fused(batch.state, values.argmax(1))
@@ -153,17 +160,33 @@ class FusionLightningModule(pl.LightningModule):
         """Heat map of alpha, (bins of anomaly_score, bins of gat_prob)."""
         return heat_map(self.q_network, self.agent.alpha_steps)
 
+    @torch.no_grad()
+    def q_spread(self, anomaly_score: Floats, gat_prob: Floats) -> float:
+        """Mean difference between the best and the worst action's value over windows, (W,) each.
+
+        Near 0 the agent has not learnt to tell weights apart.
+        """
+        state = torch.from_numpy(np.stack([anomaly_score, gat_prob], axis=1).astype(np.float32))
+        values = self.q_network(state.to(self.device))
+        return float((values.max(1).values - values.min(1).values).mean())
+
+    @override
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.q_network.parameters(), lr=self.agent.fusion_lr)
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+    @override
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
         """Batches are gathered on the device already."""
         del device, dataloader_idx
         return batch
 
+    @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["generator"] = self.generator.get_state()
 
+    @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._generator, self._restored = None, checkpoint["generator"].cpu()
 
@@ -175,7 +198,8 @@ def make_samples(
     """Turn cached columns into steps of episodes.
 
     Args:
-        anomaly_score, gat_prob: (n,) calibrated scores, windows in time order within a capture.
+        anomaly_score: (n,) calibrated score of the VGAE, in time order within a capture.
+        gat_prob: (n,) calibrated score of the GAT, likewise.
         label: (n,) 1 for an attack.
         capture: (n,) number of the capture; an episode never runs from one into another.
         episode_length: windows an episode.
@@ -183,7 +207,9 @@ def make_samples(
     state = torch.from_numpy(np.stack([anomaly_score, gat_prob], axis=1).astype(np.float32))
     following = np.minimum(np.arange(len(label)) + 1, len(label) - 1)
     first_of_capture = np.r_[True, capture[1:] != capture[:-1]]
-    place = np.arange(len(label)) - np.maximum.accumulate(np.where(first_of_capture, np.arange(len(label)), 0))
+    place = np.arange(len(label)) - np.maximum.accumulate(
+        np.where(first_of_capture, np.arange(len(label)), 0)
+    )
     done = (place % episode_length == episode_length - 1) | np.r_[first_of_capture[1:], True]
     return Samples(
         state=state,

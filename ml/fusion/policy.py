@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ml.fusion.config import FusionAgentConfig
 
@@ -22,6 +23,10 @@ class FusionPolicy(Protocol):
 
     def alpha(self, anomaly_score: Floats, gat_prob: Floats) -> Floats:
         """(W,) weights of `gat_prob` in [0, 1] for scores in [0, 1], each (W,)."""
+        ...
+
+    def heat_map(self) -> Floats:
+        """The weights over the plane of scores, (bins of anomaly_score, bins of gat_prob)."""
         ...
 
 
@@ -46,6 +51,7 @@ class QNetwork(nn.Module):
             nn.Linear(HIDDEN, config.alpha_steps),
         )  # fmt: skip
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         if self.discrete:
             bins = (state * self.bins).floor().clamp(0, self.bins - 1)
@@ -75,6 +81,10 @@ class TablePolicy:
         """See `FusionPolicy.alpha`."""
         return self.table[self._bin(anomaly_score), self._bin(gat_prob)]
 
+    def heat_map(self) -> Floats:
+        """See `FusionPolicy.heat_map`."""
+        return self.table
+
     def _bin(self, score: Floats) -> NDArray[np.intp]:
         bins = len(self.table)
         return np.clip((score.astype(np.float32) * np.float32(bins)).astype(np.intp), 0, bins - 1)
@@ -94,10 +104,17 @@ class NetworkPolicy:
         action: NDArray[np.int64] = self.network(state).argmax(1).numpy()
         return (action / np.float32(self.steps - 1)).astype(np.float32)
 
+    def heat_map(self) -> Floats:
+        """See `FusionPolicy.heat_map`."""
+        return heat_map(self.network, self.steps)
+
 
 def save_policy(network: QNetwork, config: FusionAgentConfig, folder: Path) -> None:
     """Write the agent's weights and its heat map."""
-    save_file({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}, folder / "policy.safetensors")
+    save_file(
+        {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()},
+        folder / "policy.safetensors",
+    )
     np.save(folder / "policy.npy", heat_map(network, config.alpha_steps), allow_pickle=False)
 
 

@@ -41,6 +41,7 @@ class ReplayBuffer(nn.Module):
         self.register_buffer("reward", torch.zeros(capacity))
         self.register_buffer("next_state", torch.zeros(capacity, 2))
         self.register_buffer("done", torch.zeros(capacity))
+        self.written: Tensor
         self.register_buffer("written", torch.zeros((), dtype=torch.int64))
         # The same number for Python, which would otherwise wait for the device to answer.
         self._written = 0
@@ -62,6 +63,8 @@ class ReplayBuffer(nn.Module):
         rows = torch.randint(len(self), (size,), generator=generator, device=generator.device)
         return Transitions(*(getattr(self, name)[rows] for name in Transitions._fields))
 
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args)  # type: ignore[arg-type]  # torch's private list
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Tensor], prefix: str, *args: object
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
         self._written = int(self.written)

@@ -42,7 +42,8 @@ def reward_function(config: FusionAgentConfig, *, trusted: bool = False) -> Rewa
         return _imported(config.reward, trusted=trusted)
     if config.reward not in REWARDS:
         raise NotFound(
-            f"There is no reward '{config.reward}'.", f"Choose one of: {', '.join(sorted(REWARDS))}."
+            f"There is no reward '{config.reward}'.",
+            f"Choose one of: {', '.join(sorted(REWARDS))}.",
         )
     return REWARDS[config.reward](config)
 
@@ -72,7 +73,9 @@ def _difference(metric: Callable[[Counts], Tensor]) -> Callable[[FusionAgentConf
         attack, flagged = label > 0.5, fused >= VERDICT
         counts = _counts(attack, flagged)
         scale = max(len(fused), 1) / 2
-        return (metric(counts) - metric(_flipped(counts, attack, flagged))) * scale + _margin(fused, label)
+        return (metric(counts) - metric(_flipped(counts, attack, flagged))) * scale + _margin(
+            fused, label
+        )
 
     return lambda _: reward
 
@@ -120,8 +123,12 @@ def _imported(path: str, *, trusted: bool) -> Reward:
             f"The reward '{path}' cannot be imported: {error}.", "Give `package.module:function`."
         ) from error
     if not callable(found):
-        raise InvalidInput(f"The reward '{path}' is not a function.", "Give `package.module:function`.")
-    return lambda fused, label: torch.as_tensor(found(fused, label), dtype=fused.dtype).expand_as(fused)
+        raise InvalidInput(
+            f"The reward '{path}' is not a function.", "Give `package.module:function`."
+        )
+    return lambda fused, label: torch.as_tensor(found(fused, label), dtype=fused.dtype).expand_as(
+        fused
+    )
 
 
 REWARDS: Mapping[str, Callable[[FusionAgentConfig], Reward]] = {

@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from ml.errors import CanfuseError, Cancelled
+from ml.errors import Cancelled, CanfuseError
 from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import pipeline
 
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     context = Context(
         workdir=args.workdir,
         workspace=Workspace(home=args.home, data_dirs=tuple(args.data_dir)),
-        emit=lambda event: print(json.dumps(event), file=channel, flush=True),  # noqa: T201 - the protocol
+        emit=lambda event: print(json.dumps(event), file=channel, flush=True),
     )
     threading.Thread(target=_listen, args=(context.cancelled,), daemon=True).start()
     return _run(args.kind, args.config, context)
@@ -57,7 +57,11 @@ def _run(kind: str, config_file: Path, context: Context) -> int:
 
 
 def _crash(error: Exception) -> dict[str, Any]:
-    return {"type": "crash", "detail": f"{type(error).__name__}: {error}", "hint": "See the job's log."}
+    return {
+        "type": "crash",
+        "detail": f"{type(error).__name__}: {error}",
+        "hint": "See the job's log.",
+    }
 
 
 def _claim_stdout() -> TextIO:
@@ -77,10 +81,14 @@ def _listen(cancelled: threading.Event) -> None:
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ml.pipelines", description=__doc__)
     parser.add_argument("kind")
-    parser.add_argument("--config", type=Path, required=True, help="JSON file with the job's configuration")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="JSON file with the job's configuration"
+    )
     parser.add_argument("--workdir", type=Path, required=True, help="the job's own folder")
     parser.add_argument("--home", type=Path, required=True, help="root of all that canfuse writes")
-    parser.add_argument("--data-dir", type=Path, action="append", default=[], help="a folder of datasets")
+    parser.add_argument(
+        "--data-dir", type=Path, action="append", default=[], help="a folder of datasets"
+    )
     return parser.parse_args(argv)
 
 

@@ -27,14 +27,17 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
+        """Prediction caches."""
         return self.home / "cache"
 
     @property
     def releases(self) -> Path:
+        """The release store."""
         return self.home / "releases"
 
     @property
     def jobs(self) -> Path:
+        """One folder a job."""
         return self.home / "jobs"
 
 
@@ -59,6 +62,7 @@ class Context:
 
     @property
     def artifacts(self) -> Path:
+        """What may be downloaded."""
         return self.workdir / "artifacts"
 
     def progress(self, phase: str, fraction: float, message: str = "") -> None:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import ml.pipelines
 from ml.errors import InvalidInput, NotFound
-from ml.pipelines.context import Context
+from ml.pipelines.context import Context, Workspace
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Pipeline:
             `context.workdir / "report"`) and returns `{"release": <version>, "alias": …, …}`;
             whoever started the run publishes it.
         summary: one line for people.
+        check: looks, in no time, for what would make the run fail: an unknown dataset, reward or
+            release. Its last argument tells whether import paths are trusted (see `Context`).
         accelerated: True where a GPU helps, which decides the queue.
     """
 
@@ -35,6 +37,7 @@ class Pipeline:
     config: type[Any]
     run: Callable[[Any, Context], dict[str, Any]]
     summary: str
+    check: Callable[[Any, Workspace, bool], None] = lambda *_: None
     accelerated: bool = True
 
     def parse(self, values: Mapping[str, Any]) -> Any:
@@ -64,7 +67,9 @@ def pipelines() -> Mapping[str, Pipeline]:
     """Every job kind by name."""
     modules = pkgutil.iter_modules(ml.pipelines.__path__)
     found = (importlib.import_module(f"ml.pipelines.{m.name}") for m in modules)
-    kinds = [kind for module in found if isinstance(kind := getattr(module, "KIND", None), Pipeline)]
+    kinds = [
+        kind for module in found if isinstance(kind := getattr(module, "KIND", None), Pipeline)
+    ]
     return {kind.name: kind for kind in sorted(kinds, key=lambda k: k.name)}
 
 

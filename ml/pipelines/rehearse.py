@@ -1,4 +1,4 @@
-"""The `rehearse` kind: counts steps. It proves a deployment's job path without training anything."""
+"""The `rehearse` kind: counts steps, which proves a deployment's job path without training."""
 
 from __future__ import annotations
 
@@ -43,4 +43,6 @@ def run(config: RehearsalConfig, context: Context) -> dict[str, Any]:
     return {"steps": done, "resumed_from": resumed_from}
 
 
-KIND = Pipeline("rehearse", RehearsalConfig, run, "Count steps, to prove the job path.", accelerated=False)
+KIND = Pipeline(
+    "rehearse", RehearsalConfig, run, "Count steps, to prove the job path.", accelerated=False
+)

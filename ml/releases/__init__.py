@@ -1,4 +1,4 @@
-"""Releases: immutable, self-contained bundles that can be served, and the aliases that point at them."""
+"""Releases: immutable bundles that can be served, and the aliases that point at them."""
 
 from ml.releases.manifest import Manifest, ReleaseCorrupt, ReleaseTooNew
 from ml.releases.store import ReleaseStore

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -11,12 +10,20 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any, Literal
 
+from ml.digests import digest_of, file_digest
 from ml.errors import CanfuseError, InvalidInput
 from ml.files import write_atomically
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
-LIBRARIES = ("torch", "torch-geometric", "pytorch-lightning", "safetensors", "numpy", "scikit-learn")
+LIBRARIES = (
+    "torch",
+    "torch-geometric",
+    "pytorch-lightning",
+    "safetensors",
+    "numpy",
+    "scikit-learn",
+)
 # What describes how a release came about, rather than what it is.
 CIRCUMSTANCES = ("version", "created_at", "metrics", "libraries")
 
@@ -101,15 +108,16 @@ def seal(
         libraries={library: library_version(library) for library in LIBRARIES},
     )
     sealed = replace(manifest, version=content_digest(manifest))
-    write_atomically(folder / MANIFEST, json.dumps(sealed.to_dict(), indent=1, allow_nan=False).encode())
+    write_atomically(
+        folder / MANIFEST, json.dumps(sealed.to_dict(), indent=1, allow_nan=False).encode()
+    )
     return sealed
 
 
 def content_digest(manifest: Manifest) -> str:
     """The version that a manifest's content amounts to."""
     content = {k: v for k, v in manifest.to_dict().items() if k not in CIRCUMSTANCES}
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    return digest_of(content)[:16]
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -126,7 +134,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise _corrupt(folder, f"its manifest cannot be read ({type(error).__name__})") from error
     if schema > SCHEMA_VERSION:
         raise ReleaseTooNew(
-            f"Release '{folder.name}' has layout {schema}, this canfuse knows layouts up to {SCHEMA_VERSION}.",
+            f"Release '{folder.name}' has layout {schema}; this canfuse knows {SCHEMA_VERSION}.",
             "Upgrade canfuse, or use an older release.",
         )
     names = {f.name for f in fields(Manifest)}
@@ -155,11 +163,11 @@ def _inventory(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    with path.open("rb") as stream:
-        return {"sha256": hashlib.file_digest(stream, "sha256").hexdigest(), "size": path.stat().st_size}
+    return {"sha256": file_digest(path), "size": path.stat().st_size}
 
 
 def _corrupt(folder: Path, why: str) -> ReleaseCorrupt:
     return ReleaseCorrupt(
-        f"Release '{folder.name}' is corrupt: {why}.", "Publish it again, or point the alias elsewhere."
+        f"Release '{folder.name}' is corrupt: {why}.",
+        "Publish it again, or point the alias elsewhere.",
     )

@@ -62,7 +62,9 @@ class ReleaseStore:
 
     def versions(self) -> list[Manifest]:
         """Every readable release, newest first."""
-        folders = [p for p in self.root.glob("*") if VERSION.fullmatch(p.name) and (p / MANIFEST).exists()]
+        folders = [
+            p for p in self.root.glob("*") if VERSION.fullmatch(p.name) and (p / MANIFEST).exists()
+        ]
         manifests = [manifest for p in folders if (manifest := _readable(p))]
         return sorted(manifests, key=lambda m: m.created_at, reverse=True)
 
@@ -83,10 +85,12 @@ class ReleaseStore:
         if len(reference) < SHORTEST_PREFIX or not fitting:
             raise NoRelease(
                 f"There is no release '{reference}'.",
-                "Train one with `POST /jobs/fusion` or `canfuse train fusion`, or see `GET /releases`.",
+                "Train one with `POST /jobs/fusion` or `canfuse train fusion`.",
             )
         if len(fitting) > 1:
-            raise InvalidInput(f"'{reference}' fits {len(fitting)} releases.", "Give more digits of the version.")
+            raise InvalidInput(
+                f"'{reference}' fits {len(fitting)} releases.", "Give more digits of the version."
+            )
         return fitting[0]
 
     def path(self, reference: str) -> Path:
@@ -143,7 +147,8 @@ class ReleaseStore:
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise InvalidInput(
-            f"{name!r} names no release.", "Use lower-case letters, digits, '.', '_' and '-', at most 64."
+            f"{name!r} names no release.",
+            "Use lower-case letters, digits, '.', '_' and '-', at most 64.",
         )
 
 

@@ -1,0 +1,76 @@
+"""Trains the fusion agent on a prediction cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ml.can.splits import Holdout
+from ml.fusion.cache import PredictionCache
+from ml.fusion.config import FusionAgentConfig, FusionTrainingConfig
+from ml.fusion.dqn import FusionLightningModule, FusionPredictionCache, Samples, make_samples
+from ml.fusion.rewards import Reward
+from ml.lightning import Fit, training_device
+from ml.pipelines.context import Span
+
+
+def train_fusion(
+    cache: PredictionCache,
+    held: Holdout,
+    agent: FusionAgentConfig,
+    training: FusionTrainingConfig,
+    reward: Reward,
+    *,
+    folder: Path,
+    name: str,
+    progress: Span,
+    seed: int,
+) -> FusionLightningModule:
+    """Train the agent and return it with its best weights.
+
+    Args:
+        cache: what to train on.
+        held: which rows of the cache to train and to validate on.
+        agent: the agent's options.
+        training: how long, and what "best" means.
+        reward: what a fused score is worth.
+        folder: takes checkpoints and logs; what is found there is continued.
+        name: beginning of the checkpoints' names.
+        progress: where to report.
+        seed: decides all randomness.
+
+    Raises:
+        Cancelled: the run was asked to stop.
+    """
+    samples = make_samples(
+        cache.anomaly_score,
+        cache.gat_prob,
+        cache.label,
+        cache.column("capture"),
+        agent.episode_length,
+    )
+    size = agent.fusion_batch_size
+    torch.manual_seed(seed)
+    module = FusionLightningModule(agent, reward, seed)
+    fit = Fit(
+        folder,
+        name,
+        training.checkpoint_metric,
+        "max",
+        training.max_epochs,
+        training.early_stopping_patience,
+    )
+    fit.run(
+        module,
+        FusionPredictionCache(_rows(samples, held.train), size, seed=seed),
+        FusionPredictionCache(_rows(samples, held.validation), size),
+        progress,
+    )
+    return module
+
+
+def _rows(samples: Samples, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Samples:
+    chosen = torch.from_numpy(rows)
+    return Samples(*(column[chosen].to(training_device()) for column in samples))

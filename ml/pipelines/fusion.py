@@ -1,0 +1,225 @@
+"""The `fusion` kind, the main job: experts, prediction cache, agent, release, report."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ml.can.datasets import Dataset
+from ml.can.loading import LabelledCapture
+from ml.can.splits import hold_out
+from ml.can.windows import WindowConfig, window_overlap
+from ml.config import config
+from ml.evaluation.baselines import Baselines, fit_baselines
+from ml.evaluation.thresholds import tune_threshold
+from ml.experts.bank import ExpertBank, ExpertsConfig
+from ml.fusion.bundle import save_fusion
+from ml.fusion.cache import PredictionCache
+from ml.fusion.config import FusionAgentConfig, FusionDataConfig, FusionTrainingConfig
+from ml.fusion.dqn import FusionLightningModule
+from ml.fusion.policy import fuse, load_policy, save_policy
+from ml.fusion.rewards import reward_function
+from ml.fusion.training import train_fusion
+from ml.pipelines import stages
+from ml.pipelines.context import Context, Workspace
+from ml.pipelines.registry import Pipeline
+from ml.releases import Manifest, ReleaseStore
+from ml.releases.manifest import seal
+from ml.scoring import Scorer
+
+
+@config
+class FusionConfig:
+    """A fusion job.
+
+    Attributes:
+        dataset: folder of splits in a data directory, or several joined by commas.
+        window: how traffic is cut.
+        experts: which experts, and how they are trained.
+        data: the prediction cache.
+        agent: the DQN agent.
+        training: how long the agent is trained, and what "best" means.
+        alias: the alias to point at the release, null for none.
+        seed: decides all randomness.
+    """
+
+    dataset: Annotated[str, Field(min_length=1, max_length=500)]
+    window: WindowConfig = field(default_factory=WindowConfig)
+    experts: ExpertsConfig = field(default_factory=ExpertsConfig)
+    data: FusionDataConfig = field(default_factory=FusionDataConfig)
+    agent: FusionAgentConfig = field(default_factory=FusionAgentConfig)
+    training: FusionTrainingConfig = field(default_factory=FusionTrainingConfig)
+    alias: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = "production"
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What a release is made of."""
+
+    bank: ExpertBank
+    cache: PredictionCache
+    agent: FusionLightningModule
+    threshold: float
+    baselines: Baselines
+
+
+def check(config: FusionConfig, workspace: Workspace, trusted: bool) -> None:
+    """Refuse an unknown dataset, reward or release before any work is done."""
+    stages.check_dataset(config.dataset, workspace, "train")
+    reward_function(config.agent, trusted=trusted)
+    if config.experts.release is not None:
+        ReleaseStore(workspace.releases).manifest(config.experts.release)
+
+
+def run(config: FusionConfig, context: Context) -> dict[str, Any]:
+    """Train, stage a release and report on it."""
+    check(config, context.workspace, context.trusted)
+    dataset, captures = stages.training_captures(
+        config.dataset, config.window, context, context.span(0.0, 0.05)
+    )
+    learnt = _learn(config, context, captures)
+    manifest = _stage(config, context, dataset, learnt)
+    scorer = Scorer.load(context.workdir / "release", manifest)
+    comparison = stages.evaluate_release(
+        scorer,
+        dataset.test or dataset.train,
+        context.workdir / "report",
+        facts=_facts(config, manifest, learnt),
+        title=f"Fusion on {config.dataset}",
+        progress=context.span(0.92, 1.0),
+    )
+    return {
+        "release": manifest.version,
+        "alias": config.alias,
+        "threshold": learnt.threshold,
+        "metrics": dict(manifest.metrics),
+        "cache": {"cross_fitted": learnt.cache.cross_fitted, "reason": learnt.cache.reason},
+        "comparison": comparison,
+        "report": True,
+    }
+
+
+def _learn(config: FusionConfig, context: Context, captures: list[LabelledCapture]) -> _Learnt:
+    data = (config.experts, config.data, config.window, context)
+    if config.data.in_sample:
+        bank = _bank(config, context, captures, 0.05, 0.7)
+        cache = stages.prediction_cache(
+            config.dataset, captures, *data, context.span(0.7, 0.75), seed=config.seed, bank=bank
+        )
+    else:
+        cache = stages.prediction_cache(
+            config.dataset, captures, *data, context.span(0.05, 0.55), seed=config.seed
+        )
+        bank = _bank(config, context, captures, 0.55, 0.8)
+    agent = _train_agent(config, context, captures, cache)
+    save_policy(agent.q_network, config.agent, context.workdir)
+    alpha = load_policy(config.agent, context.workdir).alpha(cache.anomaly_score, cache.gat_prob)
+    fused = fuse(alpha, cache.anomaly_score, cache.gat_prob)
+    return _Learnt(
+        bank=bank,
+        cache=cache,
+        agent=agent,
+        threshold=tune_threshold(cache.label, fused),
+        baselines=fit_baselines(cache.anomaly_score, cache.gat_prob, cache.label),
+    )
+
+
+def _bank(
+    config: FusionConfig,
+    context: Context,
+    captures: list[LabelledCapture],
+    start: float,
+    stop: float,
+) -> ExpertBank:
+    return stages.final_bank(
+        captures, config.experts, config.window, context, context.span(start, stop), config.seed
+    )
+
+
+def _train_agent(
+    config: FusionConfig, context: Context, captures: list[LabelledCapture], cache: PredictionCache
+) -> FusionLightningModule:
+    name = stages.file_name(config.dataset)
+    held = hold_out(
+        [c.capture for c in captures],
+        [len(c.graphs) for c in captures],
+        window_overlap(config.window),
+    )
+    context.log(f"The agent validates on a {held.by} hold-out of the prediction cache.")
+    return train_fusion(
+        cache,
+        held,
+        config.agent,
+        config.training,
+        reward_function(config.agent, trusted=context.trusted),
+        folder=context.artifacts / "fusion",
+        name=f"fusion_{name}",
+        progress=context.span(0.8, 0.92),
+        seed=config.seed,
+    )
+
+
+def _stage(config: FusionConfig, context: Context, dataset: Dataset, learnt: _Learnt) -> Manifest:
+    folder = context.workdir / "release"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    learnt.bank.save(folder)
+    save_fusion(
+        folder,
+        learnt.cache.calibrations,
+        learnt.threshold,
+        learnt.baselines,
+        config.agent,
+        learnt.agent.q_network,
+    )
+    _keep_agent(config, context)
+    parent = config.experts.release
+    return seal(
+        folder,
+        kind="fusion",
+        name=f"fusion_{stages.file_name(config.dataset)}",
+        dataset={"name": dataset.name, "digest": dataset.digest},
+        config=stages.plain(config),
+        window=stages.plain(config.window),
+        threshold=learnt.threshold,
+        metrics={
+            "q_spread": learnt.agent.q_spread(learnt.cache.anomaly_score, learnt.cache.gat_prob),
+            "cross_fitted": learnt.cache.cross_fitted,
+            "cached_windows": learnt.cache.table.height,
+        },
+        parents=()
+        if parent is None
+        else (ReleaseStore(context.workspace.releases).resolve(parent),),
+    )
+
+
+def _keep_agent(config: FusionConfig, context: Context) -> None:
+    """Leave the agent's weights and heat map where the guide's users look for them."""
+    name = stages.file_name(config.dataset)
+    for source, target in (
+        ("policy.safetensors", f"fusion_agent_{name}.safetensors"),
+        ("policy.npy", f"fusion_policy_{name}.npy"),
+    ):
+        shutil.copyfile(context.workdir / source, context.artifacts / target)
+
+
+def _facts(config: FusionConfig, manifest: Manifest, learnt: _Learnt) -> dict[str, Any]:
+    fitted = "cross-fitted" if learnt.cache.cross_fitted else "IN-SAMPLE (on request)"
+    return {
+        "Release": manifest.version,
+        "Dataset": config.dataset,
+        "Window": f"{config.window.window_size} frames, every {config.window.stride}",
+        "Prediction cache": f"{fitted}, {learnt.cache.table.height} windows",
+        "Reward": config.agent.reward,
+        "Q-value spread": f"{manifest.metrics['q_spread']:.2f}",
+        "Seed": config.seed,
+    }
+
+
+KIND = Pipeline(
+    "fusion", FusionConfig, run, "Train experts and their fusion, publish a release.", check
+)
