@@ -24,7 +24,7 @@ ENV PATH=/opt/canfuse/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
     CANFUSE_HOME=/var/lib/canfuse \
-    CANFUSE_DATA_DIRS=/data \
+    CANFUSE_DATA_DIRS=/var/lib/canfuse/data:/data \
     CANFUSE_HOST=0.0.0.0 \
     CANFUSE_PORT=8000
 USER 10001:10001

@@ -33,6 +33,11 @@ def compose_variables():
     }
 
 
+def interpolated(words):
+    """Words of the compose file with every variable at its default."""
+    return [_INTERPOLATION.sub(lambda found: found[3], word) for word in words]
+
+
 def dockerfile():
     """The Dockerfile's instructions as (name, arguments)."""
     return _INSTRUCTION.findall(text("Dockerfile"))

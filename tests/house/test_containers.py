@@ -83,6 +83,12 @@ def test_our_services_share_the_home_volume_and_write_nowhere_else(name):
     assert all(v.startswith("home:") or v.endswith(":ro") for v in service["volumes"])
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_simulated_data_has_a_writable_place_to_go(name):
+    environment = SERVICES[name]["environment"]
+    assert environment["CANFUSE_DATA_DIRS"].startswith(environment["CANFUSE_HOME"])
+
+
 def test_every_declared_volume_is_used_and_every_used_one_declared():
     used = {v.partition(":")[0] for s in SERVICES.values() for v in s["volumes"]}
     assert {v for v in used if v.isalpha()} == set(compose()["volumes"])
