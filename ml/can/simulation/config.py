@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from ml.config import config
 from ml.errors import InvalidInput
 
 Attack = Literal["DoS", "fuzzing", "spoofing", "replay", "suppression", "masquerade"]
@@ -18,7 +19,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 VehicleName = Annotated[str, Field(pattern=r"^[a-z]{1,32}$")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@config
 class SimulationConfig:
     """A dataset of simulated drives: the same config gives the same bytes.
 
@@ -33,8 +34,6 @@ class SimulationConfig:
         hidden_vehicle: the one that occurs in test splits only.
         hidden_attack: the attack kind that occurs in test splits only.
     """
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     name: Name = "simulated"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -81,13 +80,13 @@ class SimulationConfig:
         return tuple(a for a in ATTACKS if a != self.hidden_attack)
 
 
-def validated(config: SimulationConfig | Mapping[str, Any]) -> SimulationConfig:
+def validated(wanted: SimulationConfig | Mapping[str, Any]) -> SimulationConfig:
     """The config with every field checked against its range.
 
     Raises:
         InvalidInput: a field is unknown or out of range; it is named.
     """
-    values = asdict(config) if isinstance(config, SimulationConfig) else dict(config)
+    values = asdict(wanted) if isinstance(wanted, SimulationConfig) else dict(wanted)
     try:
         return TypeAdapter(SimulationConfig).validate_python(values)
     except ValidationError as error:
