@@ -32,6 +32,7 @@ class Lease:
     engine: Engine
     job_id: str
     kind: str
+    queue: str
     config: dict[str, Any]
     token: int
     seconds: float
@@ -103,7 +104,7 @@ def take(engine: Engine, job_id: str, worker: str, seconds: float) -> Lease | No
             lease_expires_at=now() + seconds,
             started_at=func.coalesce(jobs.c.started_at, now()),
         )
-        .returning(jobs.c.kind, jobs.c.config, jobs.c.attempt)
+        .returning(jobs.c.kind, jobs.c.queue, jobs.c.config, jobs.c.attempt)
     )
     with engine.begin() as connection:
         if (row := connection.execute(claim).one_or_none()) is None:
@@ -113,7 +114,7 @@ def take(engine: Engine, job_id: str, worker: str, seconds: float) -> Lease | No
         history.append(
             connection, job_id, [history.state("running", attempt=row.attempt, worker=worker)]
         )
-    return Lease(engine, job_id, row.kind, row.config, row.attempt, seconds)
+    return Lease(engine, job_id, row.kind, row.queue, row.config, row.attempt, seconds)
 
 
 def settle(

@@ -20,7 +20,7 @@ def ring(job: Job, settings: Settings | None = None) -> bool:
     Returns:
         False when the broker cannot be reached; the job stays queued and a reconciler rings later.
     """
-    return announce(job.id, job.queue, broker_url(settings or Settings()))
+    return announce(job.id, job.queue, broker_url(settings or Settings.load()))
 
 
 def announce(job_id: str, queue: str, url: str) -> bool:

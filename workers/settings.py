@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ml.errors import InvalidInput
 from ml.pipelines.context import Workspace
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -52,6 +53,24 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     max_queued: int = Field(default=100, ge=1)
     threads: Literal["half", "all"] | Annotated[int, Field(ge=1)] = "half"
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of this process.
+
+        Raises:
+            InvalidInput: a variable has a value that cannot be used.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = (
+                f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
+            )
+            raise InvalidInput(
+                f"The settings are not valid: {'; '.join(problems)}.",
+                "Correct the variables CANFUSE_….",
+            ) from error
 
     @field_validator("data_dirs", mode="before")
     @classmethod

@@ -1,0 +1,100 @@
+"""Starts a worker: `python -m workers --queues cpu,gpu`.
+
+SIGTERM, SIGINT and SIGHUP end it politely: the job in hand is handed back and goes on elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from celery.signals import worker_ready
+
+from ml.errors import CanfuseError, InvalidInput
+from workers.broker import EmbeddedBroker
+from workers.broker_setup import answers, broker_url
+from workers.celery_app import make_app
+from workers.jobs import open_store
+from workers.reconciler import Reconciler
+from workers.records import QUEUES
+from workers.settings import Settings
+from workers.tasks import leaving
+
+EXIT_REFUSED = 3
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a worker until it is told to end, and return the exit code."""
+    args = _arguments(argv)
+    logging.basicConfig(
+        level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        settings = Settings.load()
+        with _broker(settings):
+            return _work(settings, _queues(args.queues))
+    except CanfuseError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_REFUSED
+
+
+def _work(settings: Settings, queues: Sequence[str]) -> int:
+    store = open_store(settings)
+    reconciler = threading.Thread(
+        target=Reconciler(store, settings).run, args=(leaving,), name="reconciler", daemon=True
+    )
+    reconciler.start()
+    worker = make_app(broker_url(settings)).Worker(
+        queues=list(queues),
+        # Neither is of use where the database is the truth, and each delays the start.
+        without_mingle=True,
+        without_gossip=True,
+        quiet=True,
+    )
+    worker.start()
+    leaving.set()
+    reconciler.join()
+    return int(worker.exitcode or 0)
+
+
+def _treat_all_farewells_alike(**_: Any) -> None:
+    """Celery would restart itself on SIGHUP and report a failure on SIGINT."""
+    polite = signal.getsignal(signal.SIGTERM)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, polite)
+
+
+worker_ready.connect(_treat_all_farewells_alike)
+
+
+def _broker(settings: Settings) -> AbstractContextManager[object]:
+    """A broker of our own where none is named and none runs in our home yet."""
+    if settings.redis_url or answers(broker_url(settings)):
+        return nullcontext()
+    return EmbeddedBroker(settings.broker_folder)
+
+
+def _queues(names: str) -> list[str]:
+    queues = [name.strip() for name in names.split(",") if name.strip()]
+    if not queues or not set(queues) <= set(QUEUES):
+        raise InvalidInput(f"'{names}' names no queues.", f"Choose from: {', '.join(QUEUES)}.")
+    return queues
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument("--queues", default=",".join(QUEUES), help="which to serve, by commas")
+    parser.add_argument(
+        "--log-level", default="info", choices=["debug", "info", "warning", "error"]
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

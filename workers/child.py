@@ -1,0 +1,153 @@
+"""A job's process: `python -m ml.pipelines …` in a group of its own, on a short line to us."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ml.errors import Unavailable
+from workers.relay import LONGEST_LINE
+from workers.settings import Settings
+from workers.tether import tethered
+
+EXIT_OK = 0
+EXIT_CANCELLED = 4
+TAIL_BYTES = 4_000
+
+
+class Child:
+    """One attempt's process, started on construction.
+
+    It ends when it is done, when it is told to, and whenever we end: by the end of its standard
+    input, and by the kernel should it not listen.
+
+    Raises:
+        Unavailable: the process of an earlier attempt still works in the folder.
+    """
+
+    def __init__(
+        self, kind: str, config: Mapping[str, Any], workdir: Path, settings: Settings
+    ) -> None:
+        workdir.mkdir(parents=True, exist_ok=True)
+        lock = _take(workdir / "lock", settings.grace_seconds)
+        try:
+            self._log = workdir / "stderr.log"
+            with self._log.open("ab") as log:
+                self._start = log.tell()
+                self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                    tethered(_command(kind, _write_config(workdir, config), workdir, settings)),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=_environment(settings),
+                    start_new_session=True,
+                    pass_fds=[lock],
+                )
+        finally:
+            # The process keeps its copy: the folder stays taken for as long as it lives.
+            os.close(lock)
+
+    @property
+    def pid(self) -> int:
+        """The process, which leads a process group of that number."""
+        return self._process.pid
+
+    def lines(self) -> Iterator[bytes]:
+        """Its standard output by lines, to the end. A line beyond all measure comes in pieces."""
+        stream = self._process.stdout
+        while stream is not None and (line := stream.readline(LONGEST_LINE)):
+            yield line
+
+    def ended(self) -> bool:
+        """Whether the process has ended; what it left running in its group is ended then, too."""
+        if self._process.poll() is None:
+            return False
+        self.signal(signal.SIGKILL)
+        return True
+
+    def ask_to_stop(self) -> None:
+        """Ask it to stop by itself."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._process.stdin.write(b"cancel\n")
+                self._process.stdin.flush()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def finish(self, seconds: float) -> int:
+        """Let a process that has said everything end, and give its exit code (negative: the signal)."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self.close()
+
+    def close(self) -> int:
+        """End whatever is left of it at once, and give the exit code."""
+        self.signal(signal.SIGKILL)
+        code = self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        return code
+
+    def last_words(self) -> str:
+        """The end of what this attempt wrote to standard error."""
+        with self._log.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(self._start, size - TAIL_BYTES))
+            return log.read().decode(errors="replace").replace("\x00", "\ufffd")
+
+
+def _command(kind: str, config: Path, workdir: Path, settings: Settings) -> list[str]:
+    places = ["--config", config, "--workdir", workdir, "--home", settings.home]
+    for folder in settings.data_dirs:
+        places += ["--data-dir", folder]
+    return [sys.executable, "-m", "ml.pipelines", kind, *map(str, places)]
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Ours without what is none of its business, and with its share of the cores.
+
+    The libraries read the number of threads when they are loaded, so it must be there before.
+    """
+    private = ("CANFUSE_", "DATABASE_URL", "REDIS_URL")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(private)}
+    threads = str(settings.thread_count)
+    return kept | {"OMP_NUM_THREADS": threads, "POLARS_MAX_THREADS": threads}
+
+
+def _write_config(workdir: Path, config: Mapping[str, Any]) -> Path:
+    file = workdir / "config.json"
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(config))
+    return part.replace(file)
+
+
+def _take(file: Path, seconds: float) -> int:
+    """Lock the folder of a job: two processes in one set of checkpoints would spoil them."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise Unavailable(
+                    "The process of an earlier attempt still works on this job."
+                ) from None
+            time.sleep(0.05)
+        else:
+            return descriptor

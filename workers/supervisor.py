@@ -1,0 +1,148 @@
+"""Runs a job: lease, child process, events, outcome."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ml.errors import CanfuseError
+from ml.releases import ReleaseStore
+from workers.attempt import Watch
+from workers.broker_setup import broker_url
+from workers.child import EXIT_CANCELLED, EXIT_OK, Child
+from workers.database import DatabaseUnavailable
+from workers.jobs import JobStore
+from workers.leases import Lease
+from workers.queue import announce
+from workers.records import LeaseLost, Status
+from workers.relay import Relay
+from workers.settings import Settings
+
+_log = logging.getLogger(__name__)
+_RETRY_SECONDS = 1.0
+
+
+class Supervisor:
+    """Runs jobs one at a time in the calling thread, which must live as long as they run.
+
+    Attributes:
+        leaving: set when this worker is to end; the job in hand is handed back then.
+    """
+
+    def __init__(self, store: JobStore, settings: Settings, leaving: threading.Event) -> None:
+        self.leaving = leaving
+        self._store = store
+        self._settings = settings
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+
+    def run(self, job_id: str) -> Status | None:
+        """Make one attempt of a job.
+
+        Returns:
+            Where the job stands afterwards; None when it was not to be had, or was lost on the way.
+        """
+        if self.leaving.is_set():
+            return None
+        lease = self._store.lease(job_id, self._name, self._settings.lease_seconds)
+        if lease is None:
+            return None
+        _log.info("job %s: attempt %d begins", job_id, lease.token)
+        try:
+            status = self._attempt(lease)
+        except LeaseLost:
+            _log.warning("job %s: attempt %d lost its lease", job_id, lease.token)
+            return None
+        _log.info("job %s: attempt %d leaves it %s", job_id, lease.token, status)
+        if status == "queued":
+            announce(job_id, lease.queue, broker_url(self._settings))
+        return status
+
+    def _attempt(self, lease: Lease) -> Status:
+        workdir = self._settings.workspace.jobs / lease.job_id
+        try:
+            child = Child(lease.kind, lease.config, workdir, self._settings)
+        except (CanfuseError, OSError) as error:
+            return lease.end("lost", _mishap(f"The job's process did not start: {error}"))
+        relay = Relay()
+        try:
+            with Watch(lease, child, relay, self._settings, self.leaving) as watch:
+                for line in child.lines():
+                    relay.take(line)
+                code = child.finish(self._settings.grace_seconds)
+                return self._persist(lambda: self._conclude(lease, child, relay, watch, code))
+        finally:
+            child.close()
+
+    def _conclude(
+        self, lease: Lease, child: Child, relay: Relay, watch: Watch, code: int
+    ) -> Status:
+        """Record the one outcome of the attempt."""
+        if watch.lost:
+            raise LeaseLost(f"The job {lease.job_id} was taken from this attempt.")
+        watch.flush()
+        if code == EXIT_OK and relay.result is not None:
+            return self._succeed(lease, relay.result)
+        if relay.error is not None:
+            # What a pipeline refuses, or breaks on by an exception, it would meet again.
+            return lease.end("failed", relay.error)
+        if watch.asked and (code == EXIT_CANCELLED or code < 0):
+            # A cancel ends the job whatever the outcome; else it was our own leave-taking.
+            return lease.end("handed-back")
+        return lease.end("lost", _crash(code, child.last_words()))
+
+    def _succeed(self, lease: Lease, result: dict[str, Any]) -> Status:
+        try:
+            return lease.succeed(result, lambda: self._publish(lease.job_id, result))
+        except (LeaseLost, DatabaseUnavailable):
+            raise
+        except CanfuseError as error:
+            return lease.end("failed", error.to_dict())
+        except OSError as error:
+            return lease.end("lost", _mishap(f"The release could not be published: {error}"))
+
+    def _publish(self, job_id: str, result: dict[str, Any]) -> str | None:
+        """Publish what the job has staged; a release that it only names is there already."""
+        staged = self._settings.workspace.jobs / job_id / "release"
+        if result.get("release") and staged.is_dir():
+            return ReleaseStore(self._settings.workspace.releases).publish(
+                staged, result.get("alias")
+            )
+        return result.get("release")
+
+    def _persist(self, record: Callable[[], Status]) -> Status:
+        """Record an outcome even if the database is away just now: hours of work hang on it."""
+        while True:
+            try:
+                return record()
+            except DatabaseUnavailable as error:
+                _log.warning("the outcome waits for the database: %s", error)
+                if self.leaving.is_set():
+                    raise LeaseLost("The outcome could not be recorded before the end.") from error
+                time.sleep(_RETRY_SECONDS)
+
+
+def _mishap(detail: str) -> dict[str, Any]:
+    return {"type": "crash", "detail": detail, "hint": "See the worker's log."}
+
+
+def _crash(code: int, last_words: str) -> dict[str, Any]:
+    facts = {"exit_code": code, "stderr": last_words, "hint": "See `stderr` for its last words."}
+    if code >= 0:
+        return {
+            "type": "crash",
+            "detail": f"The job's process ended with exit code {code}.",
+            **facts,
+        }
+    name = signal.Signals(-code).name
+    return {
+        "type": "crash",
+        "detail": f"The job's process was killed by {name}.",
+        "signal": name,
+        **facts,
+    }
