@@ -79,6 +79,14 @@ def pipeline(name: str) -> Pipeline:
     Raises:
         NotFound: there is none.
     """
-    if found := pipelines().get(name):
+    # Mostly a kind is named like its module: the others, and torch with them, then stay unloaded.
+    if found := _kind_in(name) or pipelines().get(name):
         return found
     raise NotFound(f"There is no job kind '{name}'.", f"Choose one of: {', '.join(pipelines())}.")
+
+
+def _kind_in(module: str) -> Pipeline | None:
+    if module not in {m.name for m in pkgutil.iter_modules(ml.pipelines.__path__)}:
+        return None
+    kind = getattr(importlib.import_module(f"ml.pipelines.{module}"), "KIND", None)
+    return kind if isinstance(kind, Pipeline) and kind.name == module else None
