@@ -1,3 +1,5 @@
+import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -7,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from house_files import compose, interpolated
+from house_files import compose, dockerfile, interpolated
 
 from workers.broker import EmbeddedBroker
 
@@ -23,11 +25,31 @@ def environment(tmp_path):
             "HOSTNAME": socket.gethostname(),
             "CANFUSE_HOME": str(tmp_path / "home"),
             "CANFUSE_REDIS_URL": broker.url,
+            "CANFUSE_HOST": "0.0.0.0",  # noqa: S104 - as in a container; keys are set
+            "CANFUSE_PORT": str(free_port()),
+            "CANFUSE_API_KEYS": f"test:admin:{hashlib.sha256(b'key').hexdigest()}",
         }
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def worker_check():
+    kind, command = compose()["services"]["worker"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    return ["sh", "-c", command.replace("$$", "$")]
+
+
+def image_check():
+    arguments = next(a for name, a in dockerfile() if name == "HEALTHCHECK")
+    return json.loads(arguments.partition("CMD ")[2])
+
+
 @contextmanager
-def running(command, environment, folder):
+def running(service, environment, folder):
+    command = interpolated(compose()["services"][service]["command"])
     process = subprocess.Popen(command, env=environment, cwd=folder)
     try:
         yield process
@@ -36,25 +58,16 @@ def running(command, environment, folder):
         process.wait(PATIENCE)
 
 
-def healthy(check, environment):
-    _, command = check
-    return (
-        subprocess.run(
-            ["sh", "-c", command.replace("$$", "$")],
-            env=environment,
-            check=False,
-            capture_output=True,
+@pytest.mark.parametrize(("service", "check"), [("worker", worker_check()), ("api", image_check())])
+def test_a_health_check_tells_a_live_service_from_a_dead_one(service, check, environment, tmp_path):
+    def healthy():
+        return not subprocess.run(
+            check, env=environment, check=False, capture_output=True
         ).returncode
-        == 0
-    )
 
-
-def test_a_workers_health_check_tells_a_live_worker_from_a_dead_one(environment, tmp_path):
-    service = compose()["services"]["worker"]
-    check = service["healthcheck"]["test"]
-    with running(interpolated(service["command"]), environment, tmp_path):
+    with running(service, environment, tmp_path) as process:
         until = time.monotonic() + PATIENCE
-        while not (alive := healthy(check, environment)) and time.monotonic() < until:
-            pass  # the check itself waits for an answer
+        while not (alive := healthy()) and process.poll() is None and time.monotonic() < until:
+            pass  # the check itself takes its time
         assert alive
-    assert not healthy(check, environment)
+    assert not healthy()
