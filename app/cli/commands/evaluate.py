@@ -1,0 +1,30 @@
+"""`canfuse evaluate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.cli import work
+from app.cli.options import DataDirs, Home, Json, Output, Release
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command()(evaluate)
+
+
+def evaluate(
+    *,
+    dataset: Annotated[
+        str, typer.Option(help="Dataset to measure on, or several joined by commas.")
+    ],
+    release: Release = "production",
+    as_json: Json = False,
+    output: Output = None,
+    home: Home = None,
+    data_dirs: DataDirs = None,
+) -> None:
+    """Measure a release, its experts and its rivals on a dataset's test splits."""
+    work.evaluation.evaluate(dataset, release, home, data_dirs, as_json=as_json, output=output)

@@ -1,0 +1,48 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        help="Root of all that canfuse writes (CANFUSE_HOME, else ./var).",
+        show_default=False,
+        rich_help_panel="Places",
+    ),
+]
+DataDirs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--data-dir",
+        help="Folder in which datasets are looked up by name; may be repeated "
+        "(CANFUSE_DATA_DIRS, else ./data).",
+        show_default=False,
+        rich_help_panel="Places",
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Settings of the run by their dotted names, as in agent.fusion_lr=0.002.",
+        show_default=False,
+    ),
+]
+Release = Annotated[
+    str, typer.Option(help="Alias, version or beginning of a version of the release to use.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON, and nothing else, to standard output.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Write to this file instead of the terminal.", show_default=False
+    ),
+]
+Lenient = Annotated[bool, typer.Option("--lenient", help="Drop bad lines of a log and count them.")]

@@ -1,0 +1,118 @@
+"""`canfuse score`: scores a log with a release of the local store."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+import app.threads  # noqa: F401 - the service's number of threads, and so its very digits
+from app.cli.places import load_settings
+from app.cli.terminal import note, say, show, table, warn, write
+from ml.can.readers import Log, ReadReport, read_log
+from ml.releases import ReleaseStore
+from ml.scoring import Scores
+
+SHOWN_EPISODES = 20
+_COLUMNS = (
+    "window_start",
+    "window_end",
+    "fused_score",
+    "alpha",
+    "anomaly_score",
+    "gat_prob",
+    "is_attack",
+)
+
+
+def score(
+    file: Path,
+    release: str,
+    home: Path | None,
+    *,
+    form: str | None,
+    lenient: bool,
+    output: Path | None,
+) -> None:
+    """Score the windows of a log.
+
+    Args:
+        file: the log.
+        release: alias or version.
+        home: root of the store.
+        form: "json", "csv" or None for a summary.
+        lenient: drop bad lines.
+        output: file to write to.
+    """
+    store = ReleaseStore(load_settings(home).workspace.releases)
+    scorer = store.load(release)
+    log = read_log(file, strict=not lenient)
+    _mention(log.report)
+    scores = scorer.score_frames(log.frames)
+    if form is None and output is not None:
+        form = "csv" if output.suffix == ".csv" else "json"
+    if form == "json":
+        facts = {**scores.to_dict(), "vehicle": None, "log": asdict(log.report)}
+        write(json.dumps(facts, allow_nan=False) + "\n", output)
+    elif form == "csv":
+        write(_csv(scores), output)
+    else:
+        _summarise(file, log, scores)
+
+
+def _mention(report: ReadReport) -> None:
+    if report.dropped:
+        warn(f"{report.dropped} of {report.lines} lines were bad and left out:")
+        for problem in report.first_problems:
+            warn(f"  {problem}")
+    if report.backward_steps:
+        note(f"{report.backward_steps} timestamps ran backwards; the frames were sorted.")
+
+
+def _csv(scores: Scores) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("window", *_COLUMNS))
+    columns = [getattr(scores, name).tolist() for name in _COLUMNS]
+    columns[-1] = scores.is_attack.astype(int).tolist()
+    writer.writerows((row, *values) for row, values in enumerate(zip(*columns, strict=True)))
+    return text.getvalue()
+
+
+def _summarise(file: Path, log: Log, scores: Scores) -> None:
+    flagged = int(scores.is_attack.sum())
+    frames = log.frames
+    say(f"Log        {file} ({log.report.format})")
+    say(f"Traffic    {len(frames)} frames in {frames.timestamp[-1] - frames.timestamp[0]:.1f} s")
+    say(f"Release    {scores.release}, threshold {scores.threshold:.4f}")
+    share = flagged / len(scores.is_attack)
+    say(f"Verdict    {flagged} of {len(scores.is_attack)} windows are attacks ({share:.1%})")
+    if flagged:
+        show("")
+        _show_episodes(scores)
+
+
+def _show_episodes(scores: Scores) -> None:
+    """Consecutive attack windows, as one row."""
+    assert scores.window_start is not None and scores.window_end is not None  # noqa: S101, PT018 - frames were scored
+    edges = np.flatnonzero(np.diff(np.r_[0, scores.is_attack.astype(np.int8), 0]))
+    begins, ends = edges[::2], edges[1::2]
+    first = scores.window_start[0]
+    made = table(
+        "From (s)", "To (s)", "Windows", "Highest score", "Mean alpha", numbers=5, title="Attacks"
+    )
+    for begin, end in list(zip(begins, ends, strict=True))[:SHOWN_EPISODES]:
+        made.add_row(
+            f"{scores.window_start[begin] - first:.2f}",
+            f"{scores.window_end[end - 1] - first:.2f}",
+            str(end - begin),
+            f"{scores.fused_score[begin:end].max():.4f}",
+            f"{scores.alpha[begin:end].mean():.2f}",
+        )
+    show(made)
+    if len(begins) > SHOWN_EPISODES:
+        say(f"… and {len(begins) - SHOWN_EPISODES} more; --csv or --json gives every window.")
