@@ -11,6 +11,7 @@ from ml.can.readers.detection import HEAD_BYTES, detect
 from ml.can.readers.formats import TextFormat
 from ml.can.readers.problems import MAX_FRAMES, InvalidLog, Log, ReadReport, Tally
 from ml.can.readers.text import read_text
+from ml.can.readers.vendor import read_vendor
 from ml.errors import NotFound
 
 __all__ = ["MAX_FRAMES", "InvalidLog", "Log", "ReadReport", "parse_log", "read_log"]
@@ -64,4 +65,5 @@ def _read(source: BinaryIO, name: str, strict: bool, max_frames: int) -> Log:
     source.seek(0)
     if isinstance(found, TextFormat):
         return read_text(source, found, Tally(name, found.name, strict, max_frames))
-    return read_columnar(source, Tally(name, found, strict, max_frames))
+    tally = Tally(name, found, strict, max_frames)
+    return (read_columnar if found in {"parquet", "arrow"} else read_vendor)(source, tally)

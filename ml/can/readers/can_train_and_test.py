@@ -12,7 +12,9 @@ from ml.can.readers.formats import TextFormat
 
 def _refine(groups: pl.DataFrame) -> pl.DataFrame:
     return groups.with_columns(
-        pl.lit(0, pl.UInt8).alias("flags"), pl.col("label").cast(pl.UInt8, strict=False)
+        pl.lit(0, pl.UInt8).alias("flags"),
+        pl.col("data").fill_null(""),
+        pl.col("label").cast(pl.UInt8, strict=False),
     )
 
 
@@ -32,7 +34,7 @@ CAN_TRAIN_AND_TEST = TextFormat(
     shape="timestamp,id,payload,label",
     pattern=(
         r"^[ \t]*(?P<time>[0-9.eE+-]+)[ \t]*,[ \t]*(?P<id>[0-9A-Fa-f]+)[ \t]*,"
-        r"[ \t]*(?P<data>[0-9A-Fa-f]*)[ \t]*,[ \t]*(?P<label>[01])[ \t]*$"
+        r"[ \t]*(?:(?P<data>(?:[0-9A-Fa-f]{2})+)[ \t]*)?,[ \t]*(?P<label>[01])[ \t]*$"
     ),
     signature=re.compile(
         r"\s*(?P<time>[^,]*?)\s*,\s*(?P<id>[^,]*?)\s*,\s*(?P<data>[^,]*?)\s*,\s*(?P<label>[^,]*?)\s*$"

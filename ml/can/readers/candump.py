@@ -46,6 +46,7 @@ def _refine_compact(groups: pl.DataFrame) -> pl.DataFrame:
     asked = pl.col("asked").str.slice(1).cast(pl.UInt8, strict=False).fill_null(0)
     return groups.with_columns(
         _valid_id(),
+        pl.col("data").fill_null(""),
         flags=_flag(Flag.FD, fd) | _flag(Flag.REMOTE, remote) | _flag(Flag.ERROR, _error()),
         dlc=pl.when(remote).then(asked),
     )
@@ -56,7 +57,7 @@ def _refine_padded(groups: pl.DataFrame) -> pl.DataFrame:
     return groups.with_columns(
         _valid_id(),
         pl.col("dlc").cast(pl.UInt8, strict=False),
-        pl.col("data").str.replace_all(" ", "", literal=True),
+        pl.col("data").fill_null("").str.replace_all(" ", "", literal=True),
         flags=_flag(Flag.FD, fd) | _flag(Flag.REMOTE, remote) | _flag(Flag.ERROR, _error()),
     )
 
@@ -85,11 +86,11 @@ CANDUMP = TextFormat(
     name="candump",
     shape="(timestamp) interface id#payload",
     pattern=(
-        _START + _ID + r"#(?:(?P<asked>R[0-8]?)|(?P<fd>#[0-9A-Fa-f])?(?P<data>[0-9A-Fa-f]*))"
-        r"(?:_[9A-Fa-f])?[ \t]*(?:[RT][ \t]*)?$"
+        _START + _ID + r"#(?:(?P<asked>R[0-8]?)|(?P<fd>#[0-9A-Fa-f])?(?P<data>(?:[0-9A-Fa-f]{2})*))"
+        r"(?:_[9A-Fa-f])?(?:[ \t]+(?:[RT][ \t]*)?)?$"
     ),
     signature=re.compile(_ANY_START + r"(?P<id>[^\s#]*)#(?P<data>\S*)(?:\s+[RT])?\s*$"),
-    refine=lambda groups: _refine_compact(groups).with_columns(pl.col("data").fill_null("")),
+    refine=_refine_compact,
     problem=_compact_problem,
 )
 
@@ -97,6 +98,10 @@ CANDUMP_PADDED = TextFormat(
     name="candump-padded",
     shape="(timestamp)  interface  id   [length]  bytes",
     pattern=(
+        _START + _ID + r"[ \t]+\[(?P<dlc>[0-9]{1,2})\]"
+        r"(?:[ \t]+(?P<data>[0-9A-Fa-f]{2}(?: [0-9A-Fa-f]{2})*)?(?P<remote>remote request)?)?$"
+    ),
+    rare=(
         _START + r"(?:[RT]X[ \t]+[!-~][ \t]+[!-~][ \t]+)?" + _ID + r"[ \t]+\[(?P<dlc>[0-9]{1,2})\]"
         r"[ \t]*(?P<data>(?:[0-9A-Fa-f]{2} *)*)(?P<remote>remote request)?(?:ERRORFRAME)?"
         r"[ \t]*(?:'.*')?[ \t]*$"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from ml.can.readers.formats import TextFormat
 from ml.can.readers.problems import InvalidLog
-from ml.can.readers.text import BOM, MAX_LINE_CHARS, matching_format
+from ml.can.readers.text import BOM, MAX_LINE_CHARS, TEXT_FORMATS
 
 HEAD_BYTES = 64 * 2**10
 SAMPLED_LINES = 100
@@ -41,7 +42,7 @@ def detect(head: bytes, name: str) -> TextFormat | str:
         if head.startswith(magic):
             return kind
     lines = _first_lines(head, name)
-    found = _most_frequent(lines) or _vendor_text(lines)
+    found = _vendor_text(lines[0]) or _most_frequent(lines)
     if found is None:
         raise InvalidLog(
             f"{name} is in no known log format; it begins {lines[0][:60]!r}.",
@@ -62,14 +63,16 @@ def _first_lines(head: bytes, name: str) -> list[str]:
 
 
 def _most_frequent(lines: list[str]) -> TextFormat | None:
-    """The format of most sampled lines, the earliest of equals."""
-    votes = Counter(f for line in lines if (f := matching_format(line)))
-    return votes.most_common(1)[0][0] if votes else None
+    """The format of most good lines; without any, of most that come near; the first of equals."""
+    for fits in (TextFormat.accepts, TextFormat.resembles):
+        votes = Counter(f for line in lines for f in TEXT_FORMATS if fits(f, line))
+        if votes:
+            return votes.most_common(1)[0][0]
+    return None
 
 
-def _vendor_text(lines: list[str]) -> str | None:
-    first = lines[0].lstrip().lower()
-    if first.startswith((";$fileversion", ";##", ";   message", ";---")):
+def _vendor_text(first_line: str) -> str | None:
+    """ASC or TRC, told by the first line."""
+    if first_line.startswith((";$", ";##")):
         return "trc"
-    words = first.split()
-    return "asc" if words[0] in {"date", "base"} else None
+    return "asc" if re.match(r"\s*(date|base)\s", first_line, re.IGNORECASE) else None

@@ -53,9 +53,9 @@ def _identifier(dtype: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _payload(width: int) -> pl.Expr:
-    padded = pl.col("data").str.pad_end(2 * width, "0").str.decode("hex", strict=False)
-    fits = pl.when(padded.bin.size() == width).then(padded)
-    return fits.bin.reinterpret(dtype=pl.Array(pl.UInt8, width)).alias("payload")
+    padded = pl.col("data").str.head(2 * width).str.pad_end(2 * width, "0")
+    content = padded.str.decode("hex", strict=False)
+    return content.bin.reinterpret(dtype=pl.Array(pl.UInt8, width)).alias("payload")
 
 
 def _has(flag: Flag) -> pl.Expr:

@@ -80,7 +80,7 @@ HCRL_TEXT = TextFormat(
     pattern=(
         r"^[ \t]*Timestamp:[ \t]*(?P<time>[0-9.eE+-]+)[ \t]+ID:[ \t]*(?P<id>[0-9A-Fa-f]+)[ \t]+"
         r"(?P<kind>[01]{3})[ \t]+DLC:[ \t]*(?P<dlc>[0-9])[ \t]*"
-        r"(?P<data>(?:[0-9A-Fa-f]{2} *)*)[ \t]*(?P<mark>[RT])?[ \t]*$"
+        r"(?P<data>(?:[0-9A-Fa-f]{2} *)*)(?:(?P<mark>[RT])[ \t]*)?$"
     ),
     signature=re.compile(
         r"\s*Timestamp:\s*(?P<time>.*?)\s*ID:\s*(?P<id>\S*)\s+(?P<kind>\S*)\s+"

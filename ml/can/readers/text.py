@@ -41,12 +41,10 @@ def read_text(source: BinaryIO, fmt: TextFormat, tally: Tally) -> Log:
 
 
 def matching_format(line: str) -> TextFormat | None:
-    """The format whose lines look like this one."""
-    return next((f for f in TEXT_FORMATS if _looks_like(f, line)), None)
-
-
-def _looks_like(fmt: TextFormat, line: str) -> bool:
-    return bool(fmt.signature.match(line) or (fmt.header and fmt.header.match(line)))
+    """The format that this line is good in, else the one that it comes nearest to, if any."""
+    return next((f for f in TEXT_FORMATS if f.accepts(line)), None) or next(
+        (f for f in TEXT_FORMATS if f.resembles(line)), None
+    )
 
 
 def _blocks(source: BinaryIO, name: str) -> Iterator[bytes]:
@@ -95,7 +93,7 @@ class _Run:
         if not block:
             return Frames.empty()
         lines = _lines(block)
-        groups = lines.str.extract_groups(self.fmt.pattern).struct.unnest()
+        groups = self.fmt.extract(lines)
         matched = groups["time"].is_not_null()
         rows = np.flatnonzero(matched.to_numpy())
         whole = groups if len(rows) == len(lines) else groups.filter(matched)
@@ -133,8 +131,7 @@ class _Run:
             self.tally.drop(len(bad_lines), reasons)
 
     def _is_idle(self, row: int, line: str) -> bool:
-        header = self.fmt.header if self.read + row == 0 else None
-        return not line.strip() or bool(header and header.match(line))
+        return not line.strip() or (self.read + row == 0 and self.fmt.is_header(line))
 
     def _reason(self, line: str) -> str:
         if len(line) > MAX_LINE_CHARS:
