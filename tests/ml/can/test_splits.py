@@ -1,0 +1,75 @@
+"""What is held out, and from whom."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.can.datasets import Capture
+from ml.can.splits import cross_fit_folds, hold_out
+from ml.errors import InvalidInput
+
+
+def capture(vehicle: str, attack: str | None, run: int = 0) -> Capture:
+    name = f"{attack or 'attack-free'}-{vehicle}-{run}"
+    return Capture(Path(name), name, "train_01", vehicle, attack)
+
+
+CAPTURES = st.lists(
+    st.builds(
+        capture,
+        st.sampled_from(["kia", "sonata"]),
+        st.sampled_from([None, "DoS", "fuzzing", "replay"]),
+        st.integers(0, 99),
+    ),
+    min_size=1,
+    max_size=12,
+)
+HCRL_SA = [capture("kia", None), capture("sonata", None), capture("kia", "DoS"), capture("sonata", "fuzzing")]
+
+
+@given(CAPTURES, st.integers(1, 200), st.integers(0, 3))
+def test_no_window_is_both_trained_on_and_validated_on(captures, windows, overlap):
+    held = hold_out(captures, [windows] * len(captures), overlap)
+    assert not set(held.train) & set(held.validation)
+    assert set(held.train) | set(held.validation) <= set(range(windows * len(captures)))
+
+
+@given(st.integers(30, 500), st.integers(1, 3))
+def test_windows_that_share_frames_never_stand_on_both_sides(windows, overlap):
+    held = hold_out([capture("kia", "DoS")], [windows], overlap)
+    assert held.by == "time block"
+    assert len(held.train) > 0 < len(held.validation)
+    distance = np.abs(held.train[:, None] - held.validation[None, :])
+    assert distance.min() > overlap
+
+
+def test_whole_captures_are_held_out_where_each_kind_has_two():
+    captures = [capture("kia", kind, run) for kind in (None, "DoS") for run in range(2)]
+    held = hold_out(captures, [10] * 4, 0)
+    assert held.by == "capture"
+    assert held.validation.tolist() == [*range(10, 20), *range(30, 40)]
+
+
+@given(CAPTURES)
+def test_every_capture_is_predicted_once_by_experts_that_never_saw_it_or_its_attack(captures):
+    kinds = {c.attack for c in captures} - {None}
+    attacked = sum(c.attack is not None for c in captures)
+    if attacked < 2:
+        with pytest.raises(InvalidInput, match="at least two training captures with attacks"):
+            cross_fit_folds(captures)
+        return
+    folds = cross_fit_folds(captures)
+    assert sorted(i for fold in folds for i in fold) == list(range(len(captures)))
+    for fold in folds:
+        kept = [c for i, c in enumerate(captures) if i not in fold]
+        assert any(c.attack is not None for c in kept)
+        if len(kinds) > 1:
+            assert not {captures[i].attack for i in fold} - {None} & {c.attack for c in kept}
+
+
+def test_folds_leave_traffic_of_every_car_to_train_on():
+    for fold in cross_fit_folds(HCRL_SA):
+        assert {c.vehicle for i, c in enumerate(HCRL_SA) if i not in fold} == {"kia", "sonata"}

@@ -1,0 +1,177 @@
+"""Ten defects of the research code that this fusion descends from, each shown to be impossible here."""
+
+import inspect
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from test_dqn import AGENT, module, transitions
+
+from ml.can import graphs as graphs_module
+from ml.can.datasets import find_dataset
+from ml.can.graphs import build_graphs
+from ml.can.loading import load_all
+from ml.can.readers import parse_log
+from ml.can.splits import cross_fit_folds, hold_out
+from ml.can.windows import WindowConfig
+from ml.experts.batch import GraphBatch
+from ml.experts.calibration import Calibration
+from ml.fusion.cache import MANIFEST, PREDICTIONS, PredictionCacheBuilder
+from ml.fusion.config import FusionAgentConfig
+from ml.fusion.dqn import make_samples
+from ml.fusion.rewards import REWARDS
+from ml.pipelines.context import Context
+from ml.releases import ReleaseStore
+
+
+@pytest.fixture(scope="module")
+def captures(tiny_job):
+    dataset = find_dataset("tiny", tiny_job["workspace"].data_dirs)
+    silent = Context(tiny_job["workdir"], tiny_job["workspace"], lambda _: None)
+    return load_all(dataset.train, WindowConfig(), silent.span(0, 1), "read")
+
+
+@pytest.fixture
+def builder(tiny_job, tmp_path):
+    """A builder over a copy of the cache that the tiny job made."""
+    shutil.copytree(tiny_job["workspace"].cache / "fusion" / "tiny", tmp_path / "cache")
+    config = tiny_job_config()
+    return PredictionCacheBuilder(
+        tmp_path / "cache", tmp_path, config.experts, config.data, config.window, config.seed
+    )
+
+
+def tiny_job_config():
+    from tiny import TRAINING
+
+    from ml.pipelines.registry import pipeline
+
+    return pipeline("fusion").parse(TRAINING)
+
+
+def test_1_a_cache_made_from_something_else_is_not_used_and_it_is_said_why(builder, captures):
+    assert builder.stale(builder.digests(captures, None)) == ""
+    other_seed = replace(builder, seed=1)
+    assert other_seed.stale(other_seed.digests(captures, None)) == "the one on disk was made from other seed"
+    fewer = builder.digests(captures[1:], None)
+    assert builder.stale(fewer) == "the one on disk was made from other captures"
+    window = replace(builder, window=WindowConfig(window_size=50))
+    assert "window" in window.stale(window.digests(captures, None))
+    code = {**builder.digests(captures, None), "code": "another version"}
+    assert builder.stale(code) == "the one on disk was made from other code"
+
+
+def test_1_a_cache_that_was_tampered_with_is_not_used(builder, captures):
+    path = builder.folder / PREDICTIONS
+    pl.read_parquet(path).with_columns(anomaly_score=pl.lit(0.5)).write_parquet(path)
+    digests = builder.digests(captures, None)
+    assert builder.stale(digests) == "the one on disk was changed since it was made"
+    (builder.folder / MANIFEST).write_text("{")
+    assert builder.stale(digests) == "the one on disk cannot be read"
+
+
+def test_1_nothing_that_a_job_leaves_is_a_pickle_but_lightnings_own_checkpoints(tiny_job):
+    home = tiny_job["workspace"].home
+    files = [p for p in home.rglob("*") if p.is_file() and p.suffix != ".ckpt"]
+    assert len(files) > 20
+    assert not [p for p in files if p.suffix in {".pkl", ".pickle", ".pth", ".pt"}]
+    # A pickle of protocol 2 or later begins with 0x80 and that number; zip-wrapped ones with PK.
+    assert not [p for p in files if p.read_bytes()[:2] in {b"\x80\x02", b"\x80\x04", b"\x80\x05", b"PK"}]
+
+
+def test_2_a_windows_value_never_bootstraps_on_itself():
+    """By default each window ends its episode, so its target is its reward, whatever gamma is."""
+    score = np.random.default_rng(0).random(50).astype(np.float32)
+    samples = make_samples(score, score, np.zeros(50, np.uint8), np.zeros(50), AGENT.episode_length)
+    assert AGENT.gamma > 0
+    assert samples.done.all()
+    losses = [module(FusionAgentConfig(gamma=gamma)).q_loss(transitions(9)) for gamma in (0.0, 0.9)]
+    assert torch.equal(*losses)
+
+
+def test_2_in_longer_episodes_the_next_state_is_the_next_window_of_the_bus():
+    score = np.random.default_rng(0).random(50).astype(np.float32)
+    samples = make_samples(score, score, np.zeros(50, np.uint8), np.zeros(50), 10)
+    goes_on = samples.done == 0
+    assert torch.equal(samples.next_state[goes_on], samples.state[1:][goes_on[:-1]])
+
+
+@pytest.mark.parametrize("name", sorted(REWARDS))
+def test_3_no_reward_can_favour_a_weight_because_none_sees_it(name):
+    function = REWARDS[name](FusionAgentConfig())
+    assert list(inspect.signature(function).parameters) == ["fused", "label"]
+
+
+def test_4_probabilities_use_the_whole_range_from_0_to_1():
+    logits = np.concatenate([np.full(200, -9.0), np.full(200, 9.0)])
+    calibrated = Calibration.fit(logits, (logits > 0).astype(np.uint8))(logits)
+    assert calibrated.min() < 0.05
+    assert calibrated.max() > 0.95
+
+
+def test_5_the_same_window_always_gets_the_same_score(tiny_release_store, captures):
+    bank = tiny_release_store.load("production").bank
+    first, second = (bank.raw(captures[-1].graphs) for _ in range(2))
+    for name, scores in first.items():
+        np.testing.assert_array_equal(scores, second[name])
+
+
+def test_6_no_window_breaks_where_one_chunk_of_work_ends(captures, monkeypatch):
+    from ml.can.datasets import load_capture
+
+    frames = load_capture(captures[0].capture).frames
+    config = WindowConfig(window_size=100, stride=37)
+    whole = build_graphs(frames, config)
+    monkeypatch.setattr(graphs_module, "WINDOWS_AT_ONCE", 5)
+    chunked = build_graphs(frames, config)
+    np.testing.assert_array_equal(whole.edge_index, chunked.edge_index)
+    np.testing.assert_array_equal(whole.edge, chunked.edge)
+
+
+def test_7_train_validation_and_test_share_no_capture_and_no_frame(tiny_job, captures):
+    dataset = find_dataset("tiny", tiny_job["workspace"].data_dirs)
+    assert not {c.digest for c in dataset.train} & {c.digest for c in dataset.test}
+    only = [c.capture for c in captures]
+    held = hold_out(only, [len(c.graphs) for c in captures], 0)
+    assert not set(held.train) & set(held.validation)
+    # Stretches of time, not windows drawn one by one: few borders between the two sides.
+    borders = np.count_nonzero(np.diff(held.validation) > 1)
+    assert borders < 3 * len(captures)
+    assert len(cross_fit_folds(only)) == 2
+
+
+def test_8_serving_takes_frames_and_needs_nothing_but_the_release(tiny_job, tiny_release_store, tmp_path):
+    """The bundle is moved to an empty place, away from dataset, cache and checkpoints."""
+    shutil.copytree(tiny_release_store.root, tmp_path / "elsewhere" / "releases")
+    scorer = ReleaseStore(tmp_path / "elsewhere" / "releases").load("production")
+    log = b"".join(b"(%d.%06d) can0 1E5#460196E001FE6701\n" % divmod(i * 1000, 10**6) for i in range(200))
+    scores = scorer.score_frames(parse_log(log).frames)
+    assert len(scores.fused_score) == 2
+    assert ((scores.fused_score >= 0) & (scores.fused_score <= 1)).all()
+
+
+def test_9_an_id_that_looks_like_a_number_in_scientific_notation_stays_an_id():
+    log = parse_log(b"timestamp,arbitration_id,data_field,attack\n1.0,1E5,00,0\n2.0,0E1,00,1\n")
+    assert log.frames.can_id.tolist() == [0x1E5, 0x0E1]
+
+
+def test_10_exploration_is_drawn_per_window_and_decays_with_every_step():
+    agent = module(FusionAgentConfig(fusion_epsilon=0.5, fusion_min_epsilon=0.0))
+    actions = agent.act(torch.full((4000, 2), 0.5))
+    assert 0.3 < (actions != actions.mode().values).float().mean() < 0.7
+    before = agent.epsilon.item()
+    agent.on_train_batch_end(None, None, 0)
+    assert agent.epsilon.item() == pytest.approx(before * 0.995)
+
+
+def test_the_size_of_a_model_does_not_depend_on_how_many_ids_there_were(captures):
+    from ml.can.vocabulary import Vocabulary
+    from ml.experts.vgae import SIZES, VGAE
+
+    few, many = (Vocabulary(np.arange(n, dtype=np.uint32)) for n in (3, 200))
+    expert = VGAE(SIZES["small"], 0.01).eval()
+    for vocabulary in (few, many):
+        assert len(expert.raw_score(GraphBatch.of(captures[0].graphs, vocabulary))) == len(captures[0].graphs)
