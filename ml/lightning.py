@@ -42,6 +42,7 @@ class Fit:
         mode: whether less or more of it is better.
         max_epochs: most passes over the training data.
         patience: epochs without improvement after which to stop.
+        shown: the metric that stands in the checkpoints' names.
         clip: largest gradient norm; None leaves gradients alone.
     """
 
@@ -51,6 +52,7 @@ class Fit:
     mode: Literal["min", "max"]
     max_epochs: int
     patience: int
+    shown: str
     clip: float | None = None
 
     def run(
@@ -95,7 +97,7 @@ class Fit:
                 ProgressRelay(progress, f"train {self.name}"),
             ],
             logger=[
-                CSVLogger(self.folder, name="", version="csv"),
+                CSVLogger(self.folder, name="csv"),
                 TensorBoardLogger(self.folder, name="", version="tensorboard"),
             ],
             gradient_clip_val=self.clip,
@@ -108,7 +110,7 @@ class Fit:
     def _checkpoints(self) -> ModelCheckpoint:
         return ModelCheckpoint(
             self.folder / "checkpoints",
-            filename=f"{self.name}_epoch{{epoch:02d}}_{self.monitor}{{{self.monitor}:.4f}}",
+            filename=f"{self.name}_epoch{{epoch:02d}}_{self.shown}{{{self.shown}:.4f}}",
             auto_insert_metric_name=False,
             monitor=self.monitor,
             mode=self.mode,

@@ -131,7 +131,7 @@ def build_graphs(frames: Frames, config: WindowConfig) -> WindowGraphs:
 def log_seconds(seconds: NDArray[np.floating]) -> Floats:
     """Map durations from 10 µs to 10 s onto 0 to 1 by their logarithm; shorter ones become 0."""
     decades = np.log10(np.maximum(seconds, FASTEST_SECONDS) / FASTEST_SECONDS)
-    return (decades / DECADES).astype(np.float32)
+    return np.asarray(decades / DECADES, np.float32)
 
 
 def _build(frames: Frames, starts: NDArray[np.intp], size: int) -> WindowGraphs:

@@ -15,13 +15,14 @@ EMBEDDING = 16
 
 
 class NodeInput(nn.Module):
-    """Joins an id's embedding with the node's features, (N,) and (N, F) → (N, `width`).
+    """Joins an id's embedding, the node's features and whether the id is known: (N, `width`).
 
     While training, some ids are hidden at random: that trains the place to which unseen ids go
-    (word dropout, Iyyer et al., "Deep unordered composition…", 2015).
+    (word dropout, Iyyer et al., "Deep unordered composition…", 2015). Whether the id is known is an
+    input of its own and is never hidden: novelty is evidence on any car, a name is not.
     """
 
-    width = EMBEDDING + len(NODE_FEATURES)
+    width = EMBEDDING + len(NODE_FEATURES) + 1
 
     def __init__(self, hide: float) -> None:
         super().__init__()
@@ -31,10 +32,11 @@ class NodeInput(nn.Module):
     @override
     def forward(self, batch: GraphBatch) -> Tensor:
         place = batch.place
+        known = (place != UNKNOWN).float()[:, None]
         if self.training and self.hide > 0:
             hidden = torch.rand(place.shape, device=place.device) < self.hide
             place = torch.where(hidden, UNKNOWN, place)
-        return torch.cat([self.embedding(place), batch.node], dim=1)
+        return torch.cat([self.embedding(place), batch.node, known], dim=1)
 
 
 class Attention(nn.Module):

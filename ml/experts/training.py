@@ -73,6 +73,7 @@ def train_expert(
         "min",
         config.max_epochs,
         config.early_stopping_patience,
+        shown="val_loss",
         clip=GRADIENT_NORM,
     )
     fit.run(

@@ -75,7 +75,8 @@ class FusionTrainingConfig:
     Attributes:
         max_epochs: most passes over the prediction cache.
         early_stopping_patience: epochs without improvement after which to stop.
-        checkpoint_metric: what "improvement" and "best" mean.
+        checkpoint_metric: what "improvement" and "best" mean; equal accuracies are told apart by
+            the reward.
     """
 
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 50

@@ -15,6 +15,8 @@ from ml.fusion.rewards import Reward
 from ml.lightning import Fit, training_device
 from ml.pipelines.context import Span
 
+MONITORS = {"val_accuracy": "val_accuracy_then_reward", "val_reward": "val_reward"}
+
 
 def train_fusion(
     cache: PredictionCache,
@@ -57,10 +59,11 @@ def train_fusion(
     fit = Fit(
         folder,
         name,
-        training.checkpoint_metric,
+        MONITORS[training.checkpoint_metric],
         "max",
         training.max_epochs,
         training.early_stopping_patience,
+        shown="val_accuracy",
     )
     fit.run(
         module,
