@@ -10,10 +10,12 @@ import logging
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_ready
 
 from ml.errors import CanfuseError, InvalidInput
@@ -35,6 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(
         level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # It warns of running as root for fear of pickled messages; only JSON is accepted here.
+    warnings.simplefilter("ignore", SecurityWarning)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = Settings.load()
         with _broker(settings):

@@ -87,7 +87,7 @@ class Child:
             os.killpg(self.pid, number)
 
     def finish(self, seconds: float) -> int:
-        """Let a process that has said everything end, and give its exit code (negative: the signal)."""
+        """Let a process that has said all end, and give its exit code (negative: the signal)."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return self.close()

@@ -1,0 +1,85 @@
+"""Stores, brokers and workers, each real and each in a place of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+
+import psycopg
+import pytest
+from job_kit import Postgres
+
+from workers.broker import EmbeddedBroker
+from workers.database import connect, prepare
+from workers.jobs import JobStore, open_store
+from workers.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(
+        home=tmp_path / "home",
+        data_dirs=(tmp_path,),
+        lease_seconds=3,
+        heartbeat_seconds=0.2,
+        grace_seconds=1,
+        reconcile_seconds=0.2,
+        ring_seconds=0.5,
+    )
+
+
+@pytest.fixture
+def own_store(settings):
+    """A store on SQLite, where the worker of the same settings finds it."""
+    store = open_store(settings)
+    yield store
+    store.engine.dispose()
+
+
+@pytest.fixture
+def broker(settings):
+    with EmbeddedBroker(settings.broker_folder) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    if url := os.environ.get("CANFUSE_TEST_POSTGRES_URL"):
+        yield url
+        return
+    needed = ["initdb", "postgres", *(["setpriv"] if os.geteuid() == 0 else [])]
+    if not all(map(shutil.which, needed)):
+        pytest.skip(f"set CANFUSE_TEST_POSTGRES_URL, or install PostgreSQL ({', '.join(needed)})")
+    try:
+        server = Postgres()
+    except (OSError, LookupError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"PostgreSQL cannot be started here ({error}): set CANFUSE_TEST_POSTGRES_URL")
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'jobs.db'}"
+        return
+    url = request.getfixturevalue("postgres_url")
+    schema = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f"CREATE SCHEMA {schema}")
+    joint = "&" if "?" in url else "?"
+    own = f"{url}{joint}options=-csearch_path%3D{schema}"
+    yield own.replace("postgresql://", "postgresql+psycopg://")
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture
+def store(database_url):
+    engine = connect(database_url)
+    prepare(engine)
+    yield JobStore(engine, max_attempts=3, max_queued=20)
+    engine.dispose()

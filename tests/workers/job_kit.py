@@ -1,0 +1,135 @@
+"""What the tests of the job system share: waiting, workers as real processes, a PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import psycopg
+
+PATIENCE = 40.0
+
+
+def eventually(look, what, seconds=PATIENCE):
+    """Look until there is something to see, and give it."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
+        pause.wait(0.02)
+    return seen
+
+
+def reach(store, job, *statuses):
+    """Wait until the job stands in one of these."""
+
+    def look():
+        now = store.get(job.id)
+        return now if now.status in statuses else None
+
+    return eventually(look, f"{job.kind} job {' or '.join(statuses)}")
+
+
+def rehearsal(store, *, steps=2, seconds=0.01, fail=False, **options):
+    config = {"steps": steps, "seconds_per_step": seconds, "fail": fail}
+    return store.submit("rehearse", config, **options)[0]
+
+
+def counted(settings, job):
+    """How many steps a rehearsal has behind it."""
+    file = settings.workspace.jobs / job.id / "rehearsal.txt"
+    with contextlib.suppress(OSError, ValueError):
+        return int(file.read_text())
+    return 0
+
+
+def child_of(job):
+    """The process that works on a job, if there is one."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "ml.pipelines" in words and any(job.id in word for word in words):
+            return process
+    return None
+
+
+def gone(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def outcomes(store, job):
+    """The statuses that the job went through, in order."""
+    return [e.data["status"] for e in store.events(job.id) if e.data["event"] == "state"]
+
+
+@contextlib.contextmanager
+def worker_process(settings, broker_url, **overrides):
+    """A real worker, killed at the end if it still lives."""
+    variables = {
+        "HOME": settings.home,
+        "DATA_DIRS": settings.home,
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": broker_url,
+        "LEASE_SECONDS": settings.lease_seconds,
+        "HEARTBEAT_SECONDS": settings.heartbeat_seconds,
+        "GRACE_SECONDS": settings.grace_seconds,
+        "RECONCILE_SECONDS": settings.reconcile_seconds,
+        "RING_SECONDS": settings.ring_seconds,
+        **overrides,
+    }
+    env = os.environ | {f"CANFUSE_{name}": str(value) for name, value in variables.items()}
+    with (settings.home / "worker.log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "workers"], env=env, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Postgres:
+    """A PostgreSQL server of our own in a temporary folder, on a unix socket only."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="canfuse-pg-"))
+        self._as_owner = []
+        if os.geteuid() == 0:  # the server refuses to be root
+            shutil.chown(self.folder, "postgres", "postgres")
+            self._as_owner = [
+                *("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"),
+                *("--pdeathsig=KILL", "--"),
+            ]
+        data = str(self.folder / "data")
+        self._run("initdb", "-D", data, "-U", "canfuse", "-A", "trust", "--no-sync")
+        self._server = subprocess.Popen(
+            [*self._as_owner, "postgres", "-D", data, "-k", str(self.folder), "-h", "", "-F"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.url = f"postgresql://canfuse@/postgres?host={self.folder}"
+        eventually(self._answers, "PostgreSQL")
+
+    def stop(self):
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(20)
+        shutil.rmtree(self.folder)
+
+    def _run(self, *command):
+        subprocess.run([*self._as_owner, *command], check=True, capture_output=True, cwd=self.folder)
+
+    def _answers(self):
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(self.url).close()
+            return True
+        return False
