@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 import socket
 import threading
@@ -12,21 +11,11 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from app.listening import OpenToAll, PortTaken, address_of, listen
 from app.main import create_app
 from app.settings import Settings
-from ml.errors import Conflict, InvalidInput
 
-
-class PortTaken(Conflict):
-    """Another program listens on that port."""
-
-    slug = "port-taken"
-
-
-class OpenToAll(InvalidInput):
-    """Without API keys the service serves this machine only."""
-
-    slug = "keys-needed"
+__all__ = ["OpenToAll", "PortTaken", "Server", "address_of", "listen", "serve"]
 
 
 class Server(uvicorn.Server):
@@ -77,55 +66,20 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Take the address to serve at.
-
-    Raises:
-        OpenToAll: the address is reachable from elsewhere and no keys are configured.
-        PortTaken: another program listens there.
-        InvalidInput: there is no such address here.
-    """
-    if not settings.loopback_only and not settings.api_keys:
-        raise OpenToAll(
-            f"Listening on {settings.host} would let anybody in, as no API keys are configured.",
-            "Set CANFUSE_API_KEYS, or listen on 127.0.0.1.",
-        )
-    address = (settings.host, settings.port)
-    try:
-        family = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server(address, family=family, backlog=2048)
-    except OSError as error:
-        raise _refusal(settings, error) from error
-
-
-def address_of(sock: socket.socket) -> str:
-    """The URL at which a listening socket is reached."""
-    host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 def serve(
-    settings: Settings | None = None, on_started: Callable[[str], None] | None = None
+    settings: Settings | None = None,
+    on_started: Callable[[str], None] | None = None,
+    sock: socket.socket | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are finished, streams end.
 
     Args:
         settings: what to serve and where.
         on_started: called with the URL once requests are answered.
+        sock: the socket to serve at, where one listens already; it is closed in the end.
     """
     settings = settings or Settings()
-    with listen(settings) as sock:
-        url = address_of(sock)
-        Server(create_app(settings), settings, lambda: on_started and on_started(url)).run([sock])
-
-
-def _refusal(settings: Settings, error: OSError) -> Conflict | InvalidInput:
-    if error.errno == errno.EADDRINUSE:
-        return PortTaken(
-            f"Port {settings.port} on {settings.host} is taken by another program.",
-            "Stop it, or choose another port with CANFUSE_PORT.",
-        )
-    return InvalidInput(
-        f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}.",
-        "Set CANFUSE_HOST and CANFUSE_PORT to an address of this machine.",
-    )
+    with sock or listen(settings) as listener:
+        url = address_of(listener)
+        server = Server(create_app(settings), settings, lambda: on_started and on_started(url))
+        server.run([listener])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class KindView(BaseModel):
@@ -11,4 +13,21 @@ class KindView(BaseModel):
     name: str
     summary: str
     accelerated: bool = Field(description="Whether a GPU helps.")
+    presets: list[str]
     submit: str = Field(description="Where to POST its configuration.")
+
+
+class PresetView(BaseModel):
+    """A named configuration."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["fusion_hcrl_sa"])
+    kind: str
+    summary: str
+
+
+class PresetCard(PresetView):
+    """A named configuration with its values."""
+
+    config: dict[str, Any]

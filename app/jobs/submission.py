@@ -11,6 +11,7 @@ from app.bodies import parse
 from app.jobs.schemas import SubmissionBody
 from app.state import Services
 from ml.errors import InvalidInput
+from ml.pipelines.presets import resolve
 from ml.pipelines.registry import Pipeline
 from workers.records import Job
 
@@ -22,10 +23,11 @@ def submit(services: Services, kind: Pipeline, body: bytes, key: str | None) -> 
         The job, and whether it is new (the idempotency key may have brought it before).
     """
     asked = parse(SubmissionBody, body)
-    config = _config(kind, asked)
+    config = resolve(kind.name, asked.preset, asked.model_extra or {})
+    kind.check(config, services.settings.workspace, False)
     job, created = services.jobs.submit(
         kind.name,
-        _plain(kind, config),
+        as_json(kind, config),
         queue="gpu" if kind.accelerated else "cpu",
         labels=asked.labels,
         idempotency_key=key,
@@ -33,12 +35,7 @@ def submit(services: Services, kind: Pipeline, body: bytes, key: str | None) -> 
     return job, created
 
 
-def _config(kind: Pipeline, asked: SubmissionBody) -> Any:
-    given = asked.model_extra or {}
-    return kind.parse(given)
-
-
-def _plain(kind: Pipeline, config: Any) -> dict[str, Any]:
+def as_json(kind: Pipeline, config: Any) -> dict[str, Any]:
     """The configuration as JSON values, every default written out so that it stays what it was."""
     values: dict[str, Any] = TypeAdapter(kind.config).dump_python(config, mode="json")
     try:

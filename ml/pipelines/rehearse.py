@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from ml.config import config
 from ml.errors import InvalidInput
 from ml.pipelines.context import Context
 from ml.pipelines.registry import Pipeline
 
 
-@dataclass(frozen=True, kw_only=True)
+@config
 class RehearsalConfig:
     """How long to rehearse and how to end.
 

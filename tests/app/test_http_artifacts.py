@@ -1,0 +1,75 @@
+import pytest
+
+
+@pytest.fixture
+def job(service):
+    return service.client.post("/jobs/rehearse", json={}).json()
+
+
+@pytest.fixture
+def folder(service, job):
+    folder = service.settings.workspace.jobs / job["id"] / "artifacts"
+    (folder / "logs").mkdir(parents=True)
+    (folder / "metrics.csv").write_text("epoch,loss\n1,0.5\n")
+    (folder / "logs" / "a b.txt").write_text("hello")
+    (folder.parent / "secret.txt").write_text("confidential")
+    return folder
+
+
+def test_a_job_without_files_has_an_empty_list(service, job):
+    assert service.client.get(job["links"]["artifacts"]).json() == []
+
+
+def test_files_are_listed_with_addresses_that_work(service, job, folder):
+    listed = service.client.get(job["links"]["artifacts"]).json()
+    assert [(a["path"], a["size"]) for a in listed] == [("logs/a b.txt", 5), ("metrics.csv", 17)]
+    texts = [service.client.get(a["url"]).text for a in listed]
+    assert texts == ["hello", "epoch,loss\n1,0.5\n"]
+    assert folder.is_dir()
+
+
+def test_a_range_is_sent_alone_and_one_beyond_the_end_is_a_problem(service, job, folder):
+    url = f"{job['links']['artifacts']}/metrics.csv"
+    part = service.client.get(url, headers={"Range": "bytes=6-9"})
+    assert (part.status_code, part.text) == (206, "loss")
+    assert part.headers["Content-Range"] == f"bytes 6-9/{(folder / 'metrics.csv').stat().st_size}"
+    beyond = service.client.get(url, headers={"Range": "bytes=999-"})
+    assert (beyond.status_code, beyond.json()["type"]) == (416, "/problems/range-not-satisfiable")
+    assert beyond.headers["Content-Range"] == "bytes */17"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_has_not_changed_is_not_sent_again(service, job):
+    url = f"{job['links']['artifacts']}/metrics.csv"
+    first = service.client.get(url)
+    again = service.client.get(url, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secret.txt",
+        "%2e%2e/secret.txt",
+        "..%2fsecret.txt",
+        "logs/../../secret.txt",
+        "logs/%2e%2e/%2e%2e/secret.txt",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "way-out/secret.txt",
+        "link.txt",
+        "logs",
+        "",
+        "%00",
+        "a" * 300,
+        "missing.txt",
+    ],
+)
+def test_nothing_outside_the_jobs_files_is_ever_sent(service, job, folder, path):
+    (folder / "way-out").symlink_to(folder.parent)
+    (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
+    answer = service.client.get(f"{job['links']['artifacts']}/{path}")
+    assert answer.status_code == 404
+    assert "confidential" not in answer.text
+    listed = service.client.get(job["links"]["artifacts"]).json()
+    assert [a["path"] for a in listed] == ["logs/a b.txt", "metrics.csv"]

@@ -1,0 +1,134 @@
+import pytest
+from service_kit import events_of, running, until
+
+from workers.broker import EmbeddedBroker
+from workers.jobs import open_store
+from workers.queue import depth
+
+STEPS = {"steps": 3, "seconds_per_step": 0}
+
+
+def submit(service, body=STEPS, **headers):
+    return service.client.post("/jobs/rehearse", json=body, headers=headers)
+
+
+def test_a_submission_is_accepted_and_tells_where_the_job_is(service):
+    answer = submit(service)
+    assert answer.status_code == 202
+    job = service.client.get(answer.headers["Location"]).json()
+    assert job["status"] == "queued"
+    assert job["config"] == {"steps": 3, "seconds_per_step": 0, "fail": False}
+    assert job["links"]["self"] == answer.headers["Location"]
+
+
+def test_the_same_key_and_body_is_the_same_job_and_another_body_is_refused(service):
+    key = {"Idempotency-Key": "once"}
+    first, again = submit(service, **key), submit(service, **key)
+    other = submit(service, {"steps": 4}, **key)
+    assert first.json()["id"] == again.json()["id"]
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
+
+
+def test_an_unknown_kind_is_not_found_and_the_known_ones_are_listed(service):
+    answer = service.client.post("/jobs/levitate", json={})
+    assert answer.status_code == 404
+    assert "rehearse" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"stepz": 1}, "stepz"),
+        ({"steps": "many"}, "steps"),
+        ({"labels": 1}, "labels"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_names_the_field(service, body, field):
+    answer = submit(service, body)
+    assert answer.status_code == 422
+    assert [e["field"] for e in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"seconds_per_step": NaN}'])
+def test_a_body_that_is_no_json_object_is_refused(service, body):
+    headers = {"Content-Type": "application/json"}
+    assert service.client.post("/jobs/rehearse", content=body, headers=headers).status_code == 422
+
+
+def test_a_page_elsewhere_cannot_submit_as_a_plain_form(service):
+    answer = service.client.post(
+        "/jobs/rehearse", content=b"{}", headers={"Content-Type": "text/plain"}
+    )
+    assert answer.status_code == 415
+
+
+def test_jobs_are_listed_in_pages_and_by_filter(tmp_path):
+    with running(tmp_path) as service:
+        ids = [submit(service, {**STEPS, "labels": [f"n{i % 2}"]}).json()["id"] for i in range(5)]
+        service.client.post(f"/jobs/{ids[0]}/cancel")
+        found, cursor = [], None
+        while True:
+            page = service.client.get(
+                "/jobs", params={"limit": 2, **({"cursor": cursor} if cursor else {})}
+            ).json()
+            found += [job["id"] for job in page["jobs"]]
+            if (cursor := page["next_cursor"]) is None:
+                break
+        assert found == ids[::-1]
+
+        def only(**filters):
+            return [job["id"] for job in service.client.get("/jobs", params=filters).json()["jobs"]]
+
+        assert only(status="cancelled") == ids[:1]
+        assert only(label="n1") == [ids[3], ids[1]]
+        assert only(kind="fusion") == []
+
+
+@pytest.mark.parametrize("query", ["status=lost", "limit=0", "limit=9999", "cursor=x", "label=%00"])
+def test_a_filter_that_does_not_fit_is_refused(service, query):
+    assert service.client.get(f"/jobs?{query}").status_code == 422
+
+
+def test_too_many_waiting_jobs_are_refused_with_a_time_to_come_back(tmp_path):
+    with running(tmp_path, max_queued=1) as service:
+        submit(service)
+        answer = submit(service)
+        assert (answer.status_code, answer.json()["type"]) == (429, "/problems/queue-full")
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_cancelling_is_harmless_twice_and_unknown_jobs_are_not_found(service):
+    job = submit(service).json()
+    assert service.client.post(job["links"]["cancel"]).json()["status"] == "cancelled"
+    assert service.client.post(job["links"]["cancel"]).json()["status"] == "cancelled"
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/events"),
+        ("GET", "/artifacts"),
+        ("POST", "/cancel"),
+    ):
+        answer = service.client.request(method, f"/jobs/nowhere{path}")
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/job-not-found")
+
+
+def test_a_job_is_announced_through_the_broker(tmp_path):
+    with running(tmp_path) as service, EmbeddedBroker(service.settings.broker_folder) as broker:
+        submit(service)
+        assert until(lambda: depth("cpu", broker.url)) == 1
+        assert service.client.get("/readyz").status_code == 200
+
+
+def test_progress_and_outcome_of_a_running_job_are_told(tmp_path):
+    with running(tmp_path) as service:
+        job = submit(service).json()
+        lease = open_store(service.settings).lease(job["id"], "test", 30)
+        progress = {"event": "progress", "phase": "rehearse", "fraction": 0.5, "message": "half"}
+        lease.append([progress], phase="rehearse", fraction=0.5, message="half")
+        running_job = service.client.get(job["links"]["self"]).json()
+        assert (running_job["status"], running_job["fraction"]) == ("running", 0.5)
+        lease.succeed({"steps": 3})
+        told = events_of(service.client.get(job["links"]["events"]).text)
+        assert [e["event"] for e in told] == ["state", "state", "progress", "state"]
+        assert told[2]["message"] == "half"
+        assert service.client.get(job["links"]["self"]).json()["result"] == {"steps": 3}

@@ -1,0 +1,139 @@
+import json
+
+import httpx
+import pytest
+from service_kit import running
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "slug"),
+    [
+        ("GET", "/nowhere", 404, "no-such-route"),
+        ("GET", "/jobs/x/nowhere", 404, "no-such-route"),
+        ("DELETE", "/jobs", 405, "method-not-allowed"),
+        ("POST", "/score", 415, "unsupported-media-type"),
+        ("GET", "/jobs?limit=x", 422, "invalid-request"),
+        ("GET", "/releases/nothing", 404, "no-release"),
+        ("GET", "/datasets/nothing", 404, "not-found"),
+        ("GET", "/datasets/..%2F..", 404, "no-such-route"),
+        ("GET", "/presets/nothing", 404, "not-found"),
+        ("GET", "/problems/nothing", 404, "not-found"),
+        ("GET", "/readyz", 503, "not-ready"),
+    ],
+)
+def test_every_error_is_a_problem_whose_type_is_explained(service, method, path, status, slug):
+    answer = service.client.request(method, path)
+    problem = answer.json()
+    assert answer.headers["Content-Type"] == PROBLEM
+    assert (answer.status_code, problem["status"], problem["type"]) == (
+        status,
+        status,
+        f"/problems/{slug}",
+    )
+    assert problem["request_id"] == answer.headers["X-Request-ID"]
+    assert problem["instance"] == answer.request.url.path
+    explained = service.client.get(problem["type"]).json()
+    assert (explained["title"], explained["status"]) == (problem["title"], status)
+
+
+def test_a_wrong_method_is_told_the_right_ones(service):
+    answer = service.client.delete("/livez")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_several_wrong_fields_are_all_named(service):
+    problem = service.client.get("/jobs?limit=0&status=lost").json()
+    assert {error["field"] for error in problem["errors"]} == {"query.limit", "query.status"}
+
+
+def test_a_crash_tells_its_request_id_and_nothing_internal(tmp_path, caplog):
+    def crash():
+        raise RuntimeError("the secret of the house")
+
+    with running(tmp_path, extend=lambda app: app.add_api_route("/crash", crash)) as service:
+        answer = service.client.get("/crash", headers={"X-Request-ID": "mine-1"})
+        assert answer.status_code == 500
+        assert answer.headers["Content-Type"] == PROBLEM
+        assert "secret" not in answer.text
+        assert answer.json()["request_id"] == "mine-1"
+        assert "mine-1" in caplog.text
+        assert "the secret of the house" in caplog.text
+
+
+@pytest.mark.parametrize("given", ["abc-123_x.y", "A" * 64])
+def test_a_short_and_safe_request_id_is_kept(service, given):
+    assert (
+        service.client.get("/livez", headers={"X-Request-ID": given}).headers["X-Request-ID"]
+        == given
+    )
+
+
+@pytest.mark.parametrize("given", ["A" * 65, "with space", "<script>", "é".encode("latin-1"), ""])
+def test_any_other_request_id_is_replaced(service, given):
+    own = service.client.get("/livez", headers={"X-Request-ID": given}).headers["X-Request-ID"]
+    assert own != given
+    assert len(own) == 32
+
+
+def test_every_answer_carries_security_headers(service):
+    for path in ("/livez", "/nowhere", "/jobs", "/docs"):
+        headers = service.client.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_a_body_over_the_limit_is_refused_whether_it_says_so_or_not(tmp_path):
+    def chunks():
+        for _ in range(100):
+            yield b"x" * 100
+
+    with running(tmp_path, max_body_bytes=1000, max_log_bytes=2000) as service:
+        client, kind = service.client, {"Content-Type": "application/json"}
+        assert client.post("/jobs/rehearse", json={"steps": 1}).status_code == 202
+        for path, content in (
+            ("/jobs/rehearse", b"x" * 1001),
+            ("/jobs/rehearse", chunks()),
+            ("/score", b"x" * 2001),
+            ("/score", chunks()),
+            ("/aliases/production", chunks()),
+        ):
+            method = "PUT" if path.startswith("/aliases") else "POST"
+            answer = client.request(method, path, content=content, headers=kind)
+            assert (answer.status_code, answer.json()["type"]) == (413, "/problems/body-too-large")
+            assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_a_name_that_someone_else_points_at_loopback_is_refused(service):
+    answer = service.client.get("/jobs", headers={"Host": "evil.example"})
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == PROBLEM
+
+
+def test_openapi_describes_every_kind_and_every_problem(service):
+    schema = service.client.get("/openapi.json").json()
+    kinds = service.client.get("/kinds").json()
+    assert {"fusion", "experts", "cache", "evaluate", "simulate"} <= {
+        kind["name"] for kind in kinds
+    }
+    for kind in kinds:
+        body = schema["paths"][kind["submit"]]["post"]["requestBody"]["content"]["application/json"]
+        name = body["schema"]["$ref"].rsplit("/", 1)[-1]
+        assert {"preset", "labels"} < set(schema["components"]["schemas"][name]["properties"])
+    text = json.dumps(schema)
+    assert "HTTPValidationError" not in text
+    for reference in {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}:
+        assert reference in schema["components"]["schemas"]
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            assert operation["summary"], (path, method)
+            assert operation["description"], (path, method)
+
+
+def test_the_documentation_page_opens(service):
+    answer = httpx.get(service.client.base_url, follow_redirects=True)
+    assert answer.status_code == 200
+    assert "swagger-ui" in answer.text
