@@ -105,7 +105,7 @@ def _refuse(error: TyperException | CanfuseError) -> int:
 def _complain(line: str) -> None:
     if manner.debug:
         traceback.print_exc()
-    errors().print(f"Error: {' '.join(line.split())}", style="red", markup=False, soft_wrap=True)
+    errors().print(f"Error: {' '.join(line.split())}", style="red", soft_wrap=True)
 
 
 def _print_version(wanted: bool) -> None:

@@ -35,7 +35,8 @@ manner = Manner()
 
 @cache
 def _console(stderr: bool, width: int | None) -> Console:
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+    # Names and messages may hold what looks like markup: it is shown, not obeyed.
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 def errors() -> Console:
@@ -60,18 +61,18 @@ def write(text: str, output: Path | None = None) -> None:
 
 def say(line: str) -> None:
     """Print one line of the result, however long."""
-    _console(False, None).print(line, markup=False, soft_wrap=True)
+    _console(False, None).print(line, soft_wrap=True)
 
 
 def note(line: str, style: str = "dim") -> None:
     """Tell something by the way; not in quiet mode."""
     if not manner.quiet:
-        errors().print(line, style=style, markup=False, soft_wrap=True)
+        errors().print(line, style=style, soft_wrap=True)
 
 
 def warn(line: str) -> None:
     """Tell what needs attention, in quiet mode too."""
-    errors().print(line, style="yellow", markup=False, soft_wrap=True)
+    errors().print(line, style="yellow", soft_wrap=True)
 
 
 def table(*columns: str, title: str | None = None, numbers: int = 0) -> Table:

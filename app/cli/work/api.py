@@ -1,16 +1,19 @@
-"""The service's API as a process of its own: `python -m app.cli.work.api`.
+"""The service's API as a process of its own: `python -m app.cli.work.api SOCKET LEVEL`.
 
-It tells on standard output, as JSON lines, the address it answers at or why it cannot.
+It serves at a socket that it inherits, so that callers only wait while it is started again. On
+standard output it tells, as JSON lines, that it answers or why it cannot.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import socket
 import sys
 from typing import Any
 
 from app.cli.places import load_settings
+from app.server import serve
 from ml.errors import CanfuseError
 
 EXIT_REFUSED = 3
@@ -18,14 +21,13 @@ EXIT_REFUSED = 3
 
 def main() -> int:
     """Serve until told to stop."""
-    level = logging.WARNING if "--quiet" in sys.argv else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # A follower that opens the database, or a job that is announced, is told of by the access log.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    descriptor, level = sys.argv[1:]
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     try:
-        from app.server import serve  # noqa: PLC0415 - what it loads may fail, and should be told too
-
-        serve(load_settings(), lambda url: _tell({"url": url}))
+        with socket.socket(fileno=int(descriptor)) as listener:
+            serve(load_settings(), lambda url: _tell({"url": url}), listener)
     except CanfuseError as error:
         _tell({"error": error.to_dict()})
         return EXIT_REFUSED

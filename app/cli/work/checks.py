@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from rich.text import Text
+
 from app.cli.terminal import say, show, table
 from app.settings import Settings
 from ml.can.datasets import dataset_names
@@ -33,7 +35,7 @@ LIBRARIES = (
     "celery",
     "sqlalchemy",
 )
-_MARKS = {"ok": "[green]✔[/]", "advice": "[yellow]–[/]", "failed": "[red]✖[/]"}
+_MARKS = {"ok": ("✔", "green"), "advice": ("–", "yellow"), "failed": ("✖", "red")}
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,11 @@ def verify(settings: Settings, *, verbose: bool) -> bool:
     findings = list(look(settings))
     made = table("", "What", "Found")
     for finding in findings:
-        hint = f"\n[yellow]{finding.hint}[/]" if finding.hint else ""
-        made.add_row(_MARKS[finding.state], finding.what, finding.detail + hint)
+        hint = (f"\n{finding.hint}", "yellow") if finding.hint else ""
+        mark = Text(*_MARKS[finding.state])
+        made.add_row(mark, finding.what, Text.assemble(finding.detail, hint))
     for what, detail in _particulars(settings) if verbose else ():
-        made.add_row("", what, f"[dim]{detail}[/]")
+        made.add_row("", what, Text(detail, style="dim"))
     show(made)
     failed = sum(finding.state == "failed" for finding in findings)
     say(

@@ -28,13 +28,26 @@ class Child:
     Attributes:
         name: what messages call it.
         due: when it is to be started again, on the monotonic clock; None while it runs.
+
+    Args:
+        name: what messages call it.
+        command: its program and arguments.
+        environment: its environment variables.
+        descriptors: those of ours that it inherits.
     """
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        descriptors: Sequence[int] = (),
+    ) -> None:
         self.name = name
         self.due: float | None = 0.0
         self._command = list(command)
         self._environment = dict(environment)
+        self._descriptors = tuple(descriptors)
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
         self._short_lives = 0
@@ -48,6 +61,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=self._descriptors,
         )
         self.due, self._began, self._heard = None, time.monotonic(), b""
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from app.cli.terminal import show, table
 from ml.evaluation.style import look, split_title
@@ -46,8 +47,8 @@ def _splits(splits: Mapping[str, Mapping[str, Any]], measure: str, title: str) -
     return made
 
 
-def _marked(cells: Sequence[Cell]) -> list[str]:
-    return [f"[bold green]{cell.text}[/]" if cell.best else cell.text for cell in cells]
+def _marked(cells: Sequence[Cell]) -> list[Text]:
+    return [Text(cell.text, style="bold green" if cell.best else "") for cell in cells]
 
 
 def _first_metrics(comparison: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -49,10 +49,9 @@ def score(
         output: file to write to.
     """
     store = ReleaseStore(load_settings(home).workspace.releases)
-    scorer = store.load(release)
     log = read_log(file, strict=not lenient)
     _mention(log.report)
-    scores = scorer.score_frames(log.frames)
+    scores = store.load(release).score_frames(log.frames)
     if form is None and output is not None:
         form = "csv" if output.suffix == ".csv" else "json"
     if form == "json":

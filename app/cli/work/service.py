@@ -15,12 +15,12 @@ from typing import Any
 
 from app.cli.terminal import manner, note, say, warn
 from app.cli.work.children import Child
+from app.listening import listen
 from app.settings import Settings
-from ml.errors import Conflict, InvalidInput, Unavailable
+from ml.errors import Conflict, Unavailable
 from workers.broker import EmbeddedBroker
 
 FAREWELLS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_WRONG_INPUT = ("invalid-input", "keys-needed")
 
 
 class _Farewell(Exception):
@@ -34,13 +34,19 @@ def up(settings: Settings, *, worker: bool) -> None:
         Conflict: the folder or the port is taken.
         Unavailable: a part does not start, or ends again and again.
     """
-    with _home(settings.home), _farewells() as wake, _broker(settings):
+    with (
+        _home(settings.home),
+        listen(settings) as listener,
+        _farewells() as wake,
+        _broker(settings),
+    ):
         environment = _environment(settings)
-        quiet = ["--quiet"] if manner.quiet else []
-        api = Child("API", [sys.executable, "-m", "app.cli.work.api", *quiet], environment)
         level = "warning" if manner.quiet else "info"
-        command = [sys.executable, "-m", "workers", "--log-level", level]
-        children = [api, *([Child("worker", command, environment)] if worker else [])]
+        descriptor = listener.fileno()
+        api = [sys.executable, "-m", "app.cli.work.api", str(descriptor), level]
+        jobs = [sys.executable, "-m", "workers", "--log-level", level]
+        children = [Child("API", api, environment, [descriptor])]
+        children += [Child("worker", jobs, environment)] if worker else []
         Keeper(settings, children, wake).run()
 
 
@@ -59,7 +65,7 @@ class Keeper:
         self._wake = wake
         self._selector = selectors.DefaultSelector()
         self._selector.register(wake, selectors.EVENT_READ)
-        self._url = ""
+        self._introduced = False
 
     def run(self) -> None:
         """Keep the children until a signal comes."""
@@ -97,15 +103,16 @@ class Keeper:
 
     def _listen(self, fact: dict[str, Any]) -> None:
         if error := fact.get("error"):
-            family = InvalidInput if error["type"] in _WRONG_INPUT else Unavailable
-            raise family(error["detail"], error["hint"])
-        if not self._url:
-            self._url = fact["url"]
-            self._introduce()
+            raise Unavailable(error["detail"], error["hint"])
+        if self._introduced:
+            note("The API answers again.")
+        else:
+            self._introduce(fact["url"])
 
-    def _introduce(self) -> None:
+    def _introduce(self, url: str) -> None:
+        self._introduced = True
         settings = self._settings
-        say(f"Listening on {self._url} (documentation at {self._url}/docs)")
+        say(f"Listening on {url} (documentation at {url}/docs)")
         note(
             f"Storing in {settings.home}; datasets from {', '.join(map(str, settings.data_dirs))}."
         )
@@ -185,6 +192,5 @@ def _environment(settings: Settings) -> dict[str, str]:
         "CANFUSE_HOME": str(settings.home),
         "CANFUSE_DATA_DIRS": os.pathsep.join(map(str, settings.data_dirs)),
         "CANFUSE_HOST": settings.host,
-        "CANFUSE_PORT": str(settings.port),
     }
     return {**os.environ, **given}
