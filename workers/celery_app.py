@@ -46,6 +46,10 @@ CONFIGURATION: dict[str, Any] = {
         "socket_connect_timeout": 2,
         "socket_timeout": 10,
         "socket_keepalive": True,
+        # Whoever submits a job does not wait for a broker that is down: a reconciler rings later.
+        "max_retries": 1,
+        "interval_start": 0.0,
+        "interval_step": 0.1,
     },
 }
 

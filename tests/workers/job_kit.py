@@ -74,7 +74,7 @@ def outcomes(store, job):
 
 
 @contextlib.contextmanager
-def worker_process(settings, broker_url, **overrides):
+def worker_process(settings, broker_url, *, queues="cpu,gpu", **overrides):
     """A real worker, killed at the end if it still lives."""
     variables = {
         "HOME": settings.home,
@@ -89,8 +89,10 @@ def worker_process(settings, broker_url, **overrides):
         **overrides,
     }
     env = os.environ | {f"CANFUSE_{name}": str(value) for name, value in variables.items()}
+    settings.home.mkdir(exist_ok=True)
     with (settings.home / "worker.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "workers"], env=env, stdout=log, stderr=log)
+        command = [sys.executable, "-m", "workers", "--queues", queues]
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -126,7 +128,9 @@ class Postgres:
         shutil.rmtree(self.folder)
 
     def _run(self, *command):
-        subprocess.run([*self._as_owner, *command], check=True, capture_output=True, cwd=self.folder)
+        subprocess.run(
+            [*self._as_owner, *command], check=True, capture_output=True, cwd=self.folder
+        )
 
     def _answers(self):
         with contextlib.suppress(psycopg.OperationalError):

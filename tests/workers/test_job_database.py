@@ -79,7 +79,9 @@ def test_another_database_is_refused(url):
         connect(url)
 
 
-@pytest.mark.parametrize("url", ["postgresql+psycopg://127.0.0.1:1/x", "sqlite:////proc/no/jobs.db"])
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://127.0.0.1:1/x", "sqlite:////proc/no/jobs.db"]
+)
 def test_a_database_that_cannot_be_reached_is_one_clear_error(url):
     with pytest.raises(Unavailable) as caught:
         prepare(connect(url))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 from job_kit import outcomes, rehearsal
@@ -13,7 +14,9 @@ from workers.tables import attempts
 
 
 def attempt_outcomes(store, job):
-    query = select(attempts.c.outcome).where(attempts.c.job_id == job.id).order_by(attempts.c.number)
+    query = (
+        select(attempts.c.outcome).where(attempts.c.job_id == job.id).order_by(attempts.c.number)
+    )
     with store.engine.begin() as connection:
         return list(connection.scalars(query))
 
@@ -30,7 +33,7 @@ def test_a_job_whose_holder_fell_silent_waits_again(store):
 def test_a_job_whose_holder_lives_is_left_alone(store):
     job = rehearsal(store)
     lease = store.lease(job.id, "w", 0)
-    lease.__class__(**{**lease.__dict__, "seconds": 60}).renew()
+    dataclasses.replace(lease, seconds=60).renew()
     assert expire_leases(store) == 0
     assert store.get(job.id).status == "running"
 

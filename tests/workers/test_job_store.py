@@ -12,7 +12,9 @@ from workers.jobs import JobStore
 
 
 def test_a_submitted_job_waits_with_all_that_was_asked(store):
-    job, created = store.submit("fusion", {"a": {"b": [1, 2.5]}}, queue="gpu", labels=["night", "b"])
+    job, created = store.submit(
+        "fusion", {"a": {"b": [1, 2.5]}}, queue="gpu", labels=["night", "b"]
+    )
     assert created
     assert store.get(job.id) == job
     assert (job.kind, job.queue, job.status, job.attempt) == ("fusion", "gpu", "queued", 0)
