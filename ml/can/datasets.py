@@ -136,7 +136,7 @@ def load_capture(capture: Capture, *, strict: bool = True) -> Log:
         NotFound: the file is gone.
         InvalidLog: it cannot be read.
     """
-    log = read_log(capture.path, strict=strict)
+    log = read_log(capture.path, name=capture.name, strict=strict)
     if capture.attack is not None or log.frames.label is not None:
         return log
     benign = np.zeros(len(log.frames), np.uint8)

@@ -17,11 +17,14 @@ from ml.errors import NotFound
 __all__ = ["MAX_FRAMES", "InvalidLog", "Log", "ReadReport", "parse_log", "read_log"]
 
 
-def read_log(path: Path, *, strict: bool = True, max_frames: int = MAX_FRAMES) -> Log:
+def read_log(
+    path: Path, *, name: str | None = None, strict: bool = True, max_frames: int = MAX_FRAMES
+) -> Log:
     """Read a log file of any known format.
 
     Args:
         path: the file.
+        name: what messages call it; the file's name if not given.
         strict: raise at the first bad line; otherwise drop bad lines and count them.
         max_frames: bound on the frames of the log.
 
@@ -32,15 +35,8 @@ def read_log(path: Path, *, strict: bool = True, max_frames: int = MAX_FRAMES) -
         NotFound: there is no such file.
         InvalidLog: it is no file, not readable, of no known format, bad, or without frames.
     """
-    try:
-        with path.open("rb") as source:
-            return _read(source, path.name, strict, max_frames)
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}.", "Check the path.") from error
-    except IsADirectoryError as error:
-        raise InvalidLog(f"{path} is a folder, not a log.", "Name a file in it.") from error
-    except PermissionError as error:
-        raise InvalidLog(f"{path} may not be read.", "Change its permissions.") from error
+    with _opened(path) as source:
+        return _read(source, name or path.name, strict, max_frames)
 
 
 def parse_log(
@@ -58,6 +54,19 @@ def parse_log(
         InvalidLog: it is of no known format, bad, or without frames.
     """
     return _read(io.BytesIO(data), name, strict, max_frames)
+
+
+def _opened(path: Path) -> BinaryIO:
+    if path.is_dir():
+        raise InvalidLog(f"{path} is a folder, not a log.", "Name a file in it.")
+    if not path.exists():
+        raise NotFound(f"There is no file {path}.", "Check the path.")
+    if not path.is_file():
+        raise InvalidLog(f"{path} is no ordinary file.", "Copy the log into one.")
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InvalidLog(f"{path} cannot be read: {error.strerror}.", "Check it.") from error
 
 
 def _read(source: BinaryIO, name: str, strict: bool, max_frames: int) -> Log:

@@ -36,11 +36,9 @@ CAN_TRAIN_AND_TEST = TextFormat(
         r"^[ \t]*(?P<time>[0-9.eE+-]+)[ \t]*,[ \t]*(?P<id>[0-9A-Fa-f]+)[ \t]*,"
         r"[ \t]*(?:(?P<data>(?:[0-9A-Fa-f]{2})+)[ \t]*)?,[ \t]*(?P<label>[01])[ \t]*$"
     ),
-    signature=re.compile(
-        r"\s*(?P<time>[^,]*?)\s*,\s*(?P<id>[^,]*?)\s*,\s*(?P<data>[^,]*?)\s*,\s*(?P<label>[^,]*?)\s*$"
-    ),
+    signature=re.compile(r"(?P<time>[^,]*),(?P<id>[^,]*),(?P<data>[^,]*),(?P<label>[^,]*)$"),
     header=re.compile(
-        r"\s*timestamp\s*,\s*arbitration_id\s*,\s*data_field\s*,\s*attack\s*$", re.IGNORECASE
+        r"timestamp\s*,\s*arbitration_id\s*,\s*data_field\s*,\s*attack$", re.IGNORECASE
     ),
     refine=_refine,
     problem=_problem,

@@ -24,7 +24,7 @@ from ml.can.readers.formats import TextFormat
 
 _START = r"^[ \t]*\((?P<time>[0-9.eE+-]+)\)[ \t]+(?P<channel>[!-~]+)[ \t]+"
 _ID = r"(?P<id>[0-9A-Fa-f]{3}(?:[0-9A-Fa-f]{5})?)"
-_ANY_START = r"\s*\((?P<time>[^)]*)\)\s+(?P<channel>\S+)\s+"
+_ANY_START = r"\((?P<time>[^)]*)\)\s+(?P<channel>\S+)\s+"
 
 
 def _valid_id() -> pl.Expr:
@@ -78,8 +78,11 @@ def _compact_problem(groups: dict[str, str]) -> str | None:
 
 
 def _padded_problem(groups: dict[str, str]) -> str | None:
-    dlc = groups["dlc"]
-    return _head_problem(groups) or data_problem(groups["data"], dlc=dlc, fd=len(dlc) == 2)
+    dlc, rest = groups["dlc"], groups["data"]
+    if rest.startswith("remote request"):
+        return _head_problem(groups)
+    data = re.split("ERRORFRAME|'", rest, maxsplit=1)[0]
+    return _head_problem(groups) or data_problem(data, dlc=dlc, fd=len(dlc) == 2)
 
 
 CANDUMP = TextFormat(
@@ -89,7 +92,7 @@ CANDUMP = TextFormat(
         _START + _ID + r"#(?:(?P<asked>R[0-8]?)|(?P<fd>#[0-9A-Fa-f])?(?P<data>(?:[0-9A-Fa-f]{2})*))"
         r"(?:_[9A-Fa-f])?(?:[ \t]+(?:[RT][ \t]*)?)?$"
     ),
-    signature=re.compile(_ANY_START + r"(?P<id>[^\s#]*)#(?P<data>\S*)(?:\s+[RT])?\s*$"),
+    signature=re.compile(_ANY_START + r"(?P<id>[^\s#]*)#(?P<data>\S*)(?:\s+[RT])?$"),
     refine=_refine_compact,
     problem=_compact_problem,
 )
@@ -107,8 +110,7 @@ CANDUMP_PADDED = TextFormat(
         r"[ \t]*(?:'.*')?[ \t]*$"
     ),
     signature=re.compile(
-        _ANY_START + r"(?:[RT]X\s+\S\s+\S\s+)?(?P<id>[^\s#\[]*)\s*\[(?P<dlc>[^\]]*)\]\s*"
-        r"(?P<data>.*?)\s*(?:remote request|ERRORFRAME)?\s*(?:'.*')?\s*$"
+        _ANY_START + r"(?:[RT]X\s+\S\s+\S\s+)?(?P<id>[^\s\[]*)\s*\[(?P<dlc>[^\]]*)\](?P<data>.*)$"
     ),
     refine=_refine_padded,
     problem=_padded_problem,

@@ -18,6 +18,13 @@ MAGIC = {
     b"MDF ": "mf4",
     b"UnFinMF ": "mf4",
 }
+PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\3\4": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"(\xb5/\xfd": "zstd",
+}
 SUPPORTED = (
     "can-train-and-test CSV, HCRL CSV and text, candump, Parquet, Arrow, ASC, BLF, TRC and MF4"
 )
@@ -41,6 +48,9 @@ def detect(head: bytes, name: str) -> TextFormat | str:
     for magic, kind in MAGIC.items():
         if head.startswith(magic):
             return kind
+    for magic, kind in PACKED.items():
+        if head.startswith(magic):
+            raise InvalidLog(f"{name} is packed with {kind}.", "Unpack it first.", file=name)
     lines = _first_lines(head, name)
     found = _vendor_text(lines[0]) or _most_frequent(lines)
     if found is None:

@@ -12,6 +12,7 @@ from ml.can.frames import CLASSIC_BYTES, FD_BYTES, Flag, Frames
 
 STANDARD_LIMIT = 0x7FF
 EXTENDED_LIMIT = 0x1FFF_FFFF
+LAST_SECOND = 1e11  # far in the future; beyond it are milliseconds and nanoseconds
 ERROR_BIT = 0x2000_0000
 ALL_FLAGS = int(Flag.EXTENDED | Flag.REMOTE | Flag.ERROR | Flag.FD)
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
@@ -67,7 +68,7 @@ def _is_good(labelled: bool) -> pl.Expr:
     widest = pl.when(_has(Flag.FD)).then(2 * FD_BYTES).otherwise(2 * CLASSIC_BYTES)
     exact = pl.col("dlc").is_null() | _has(Flag.REMOTE) | (pl.col("dlc") * 2 == pl.col("digits"))
     checks = [
-        pl.col("time").is_finite() & (pl.col("time") >= 0),
+        (pl.col("time") >= 0) & (pl.col("time") < LAST_SECOND),
         pl.col("id") <= limit,
         (pl.col("digits") <= widest) & (pl.col("digits") % 2 == 0),
         pl.col("payload").is_not_null(),
@@ -102,6 +103,8 @@ def time_problem(text: str) -> str | None:
         return f"the timestamp {_shown(text)} is not a number"
     if not math.isfinite(seconds) or seconds < 0:
         return f"the timestamp {_shown(text)} is negative or not finite"
+    if seconds >= LAST_SECOND:
+        return f"the timestamp {_shown(text)} is too large to be in seconds"
     return None
 
 

@@ -25,7 +25,8 @@ class TextFormat:
             each next character allows only one way to go on, it runs at twice the speed.
         header: matches the format's header line, where it has one.
         rare: the same for lines that the fast pattern leaves out, where there are such.
-        signature: the shape of a line, however bad its fields are; the groups that `problem` takes.
+        signature: the shape of a stripped line, however bad its fields are; the groups that
+            `problem` takes. It must not backtrack much: it meets lines made to provoke that.
         refine: from the pattern's groups to the columns that `fields.decode` takes, plus `channel`
             where the format names the interface.
         problem: names what is wrong with a line, given the signature's groups; None if nothing.
@@ -57,9 +58,14 @@ class TextFormat:
 
     def resembles(self, line: str) -> bool:
         """Whether this has the shape of a line and a good timestamp."""
-        match = self.signature.match(line)
-        return match is not None and time_problem(match["time"]) is None
+        groups = self.split(line)
+        return groups is not None and time_problem(groups["time"]) is None
+
+    def split(self, line: str) -> dict[str, str] | None:
+        """The fields of a line, stripped, "" where one is absent; None without the shape."""
+        match = self.signature.match(line.strip())
+        return match and {name: text.strip() for name, text in match.groupdict("").items()}
 
     def is_header(self, line: str) -> bool:
         """Whether this is the header line of the format."""
-        return self.header is not None and bool(self.header.match(line))
+        return self.header is not None and bool(self.header.match(line.strip()))

@@ -40,8 +40,8 @@ def _refine_text(groups: pl.DataFrame) -> pl.DataFrame:
 
 
 def _problem(groups: dict[str, str]) -> str | None:
-    remote = (groups.get("kind") or "0").startswith("1")
-    data = (groups["data"] or "").replace(",", " ")
+    remote = groups.get("kind", "0").startswith("1")
+    data = groups["data"].replace(",", " ")
     return (
         time_problem(groups["time"])
         or id_problem(groups["id"])
@@ -55,8 +55,8 @@ def _separate_bytes(data: str) -> str | None:
     return None if odd is None else f"the payload byte {odd[:40]!r} is not two hex digits"
 
 
-def _mark_problem(mark: str | None) -> str | None:
-    return None if mark in {"R", "T"} else "the mark R or T at the end is missing"
+def _mark_problem(mark: str) -> str | None:
+    return None if mark else "the mark R or T at the end is missing"
 
 
 HCRL_CSV = TextFormat(
@@ -67,9 +67,9 @@ HCRL_CSV = TextFormat(
         r"(?P<data>(?:[0-9A-Fa-f]{2},)*)(?P<mark>[RT])[, \t]*$"
     ),
     signature=re.compile(
-        r"\s*(?P<time>[^,]*),\s*(?P<id>[^,]*?)\s*,\s*(?P<dlc>[^,]{1,2}?)\s*"
-        r"(?P<data>(?:,[^,]*?){0,64}?)(?:,\s*(?P<mark>[RT])[,\s]*)?$"
+        r"(?P<time>[^,]*),(?P<id>[^,]*),(?P<dlc>[^,]{1,3})(?P<data>(?:,[^,RT]*)*)(?P<mark>[RT]?),*$"
     ),
+    header=re.compile(r"timestamp\s*,.*\b(flag|label)$", re.IGNORECASE),
     refine=_refine_csv,
     problem=_problem,
 )
@@ -83,8 +83,8 @@ HCRL_TEXT = TextFormat(
         r"(?P<data>(?:[0-9A-Fa-f]{2} *)*)(?:(?P<mark>[RT])[ \t]*)?$"
     ),
     signature=re.compile(
-        r"\s*Timestamp:\s*(?P<time>.*?)\s*ID:\s*(?P<id>\S*)\s+(?P<kind>\S*)\s+"
-        r"DLC:\s*(?P<dlc>\S*)\s*(?P<data>.*?)\s*(?P<mark>[RT])?\s*$"
+        r"Timestamp:\s*(?P<time>\S+)\s+ID:\s*(?P<id>\S+)\s+(?P<kind>\S+)\s+"
+        r"DLC:\s*(?P<dlc>\S+)(?P<data>[^RT]*)(?P<mark>[RT]?)$"
     ),
     refine=_refine_text,
     problem=lambda groups: _problem({**groups, "mark": groups["mark"] or "R"}),

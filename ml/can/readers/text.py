@@ -136,20 +136,19 @@ class _Run:
     def _reason(self, line: str) -> str:
         if len(line) > MAX_LINE_CHARS:
             return f"the line is longer than {MAX_LINE_CHARS} characters"
-        match = self.fmt.signature.match(line)
-        if match is None:
+        groups = self.fmt.split(line)
+        if groups is None:
             other = matching_format(line)
             looks = f"the line looks like {other.name}" if other else f"the line is {line[:60]!r}"
             return f"{looks}, expected {self.fmt.shape}"
-        groups = match.groupdict()
         return self.fmt.problem(groups) or self._unlike(groups) or f"expected {self.fmt.shape}"
 
-    def _unlike(self, groups: dict[str, str | None]) -> str | None:
-        channel, mark = groups.get("channel"), groups.get("mark")
+    def _unlike(self, groups: dict[str, str]) -> str | None:
+        channel, mark = groups.get("channel"), groups.get("mark", "")
         if channel and self.channel and channel != self.channel:
             return (
                 f"the frame is from {channel}, the log is of {self.channel}: a capture is one bus"
             )
-        if self.marked is not None and (mark is not None) != self.marked:
+        if "mark" in groups and self.marked is not None and bool(mark) != self.marked:
             return f"the mark R or T is {'missing' if self.marked else 'new'} here"
         return None

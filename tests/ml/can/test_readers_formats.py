@@ -62,6 +62,11 @@ def test_hcrl_csv_lines_are_as_wide_as_their_length_and_t_marks_an_attack() -> N
     assert log.frames.label.tolist() == [0, 1, 0]
 
 
+def test_a_header_before_hcrl_csv_is_no_bad_line() -> None:
+    log = parse_log(b"Timestamp,CAN_ID,DLC,D0,D1,Flag\n" + HCRL)
+    assert (log.report.lines, log.report.dropped) == (3, 0)
+
+
 def test_hcrl_text_knows_remote_frames_and_has_no_labels_without_marks() -> None:
     log = parse_log(OTIDS)
     assert log.report.format == "hcrl-text"

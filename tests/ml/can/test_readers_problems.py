@@ -14,6 +14,7 @@ BAD_LINES = [
     (GOOD_CTT, "abc,1E5,00,0", "the timestamp 'abc' is not a number"),
     (GOOD_CTT, "nan,1E5,00,0", "negative or not finite"),
     (GOOD_CTT, "-1.5,1E5,00,0", "negative or not finite"),
+    (GOOD_CTT, "1672531200000,1E5,00,0", "too large to be in seconds"),
     (GOOD_CTT, "1.0,1G5,00,0", "the id '1G5' is not hexadecimal"),
     (GOOD_CTT, "1.0,,00,0", "the id '' is not hexadecimal"),
     (GOOD_CTT, "1.0,3FFFFFFF,00,0", "is above 1FFFFFFF"),
@@ -83,6 +84,7 @@ def test_only_the_first_ten_problems_are_kept() -> None:
         (bytes(range(256)) * 20, "binary data"),
         (b"Dear diary,\ntoday I drove, a car, far, far away\n", "no known log format"),
         (b"timestamp,arbitration_id,data_field,attack\n", "no readable frame"),
+        (b"\x1f\x8b\x08packed", "is packed with gzip"),
         (b"PAR1 and then nothing of the kind", "not a whole parquet file"),
         (b"ARROW1\0\0 and then nothing", "not a whole arrow file"),
         (b"LOGG" + b"x" * 300, "damaged"),
@@ -115,6 +117,32 @@ def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
 def test_a_folder_is_no_log(tmp_path: Path) -> None:
     with pytest.raises(InvalidLog, match="is a folder"):
         read_log(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " " * 1023,
+        "1 ," * 340,
+        "1,1,1," + " " * 1000,
+        "1.0,0316,1" + ", R" * 300,
+        "Timestamp:" + " " * 500 + "ID:" + " " * 480,
+        "Timestamp: 1 ID: 1 000 DLC: 8 " + " R" * 480,
+        "(" + " " * 1000 + ")",
+        "(1)" + " can0" * 200,
+        "(1) can0 123 [1] " + "' " * 480,
+    ],
+)
+@pytest.mark.timeout(10)
+def test_a_line_made_to_stall_a_pattern_is_told_at_once(line: str) -> None:
+    for good in (GOOD_CTT, GOOD_HCRL, GOOD_TEXT, GOOD_COMPACT, GOOD_PADDED):
+        log = parse_log(f"{good}\n{line}x\n{good}".encode(), strict=False)
+        assert (len(log.frames), log.report.dropped) == (2, 1)
+
+
+def test_a_device_is_no_log() -> None:
+    with pytest.raises(InvalidLog, match="no ordinary file"):
+        read_log(Path("/dev/null"))
 
 
 def test_lenient_keeps_the_bus_with_most_frames_and_counts_the_others() -> None:
