@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
+import socket
 import sys
 import threading
 import warnings
@@ -56,6 +58,7 @@ def _work(settings: Settings, queues: Sequence[str]) -> int:
     )
     reconciler.start()
     worker = make_app(broker_url(settings)).Worker(
+        hostname=f"canfuse-{os.getpid()}@{socket.gethostname()}",
         queues=list(queues),
         # Neither is of use where the database is the truth, and each delays the start.
         without_mingle=True,

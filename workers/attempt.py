@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
-from typing import Self
+from typing import Any, Self
 
 from workers.child import Child
 from workers.database import DatabaseUnavailable
@@ -13,6 +14,8 @@ from workers.leases import Lease
 from workers.records import LeaseLost
 from workers.relay import Relay
 from workers.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25  # how often events are written; progress in between is coalesced
 
@@ -40,6 +43,8 @@ class Watch:
         self._renewed = time.monotonic()
         self._asked_at = 0.0
         self._flushing = threading.Lock()
+        self._unwritten: list[dict[str, Any]] = []
+        self._columns: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._run, name=f"watch-{lease.job_id}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -58,8 +63,15 @@ class Watch:
         """
         with self._flushing:
             events, columns = self._relay.drain()
-            if events:
-                self._lease.append(events, **columns)
+            # Kept until they are written: the database may be away for a moment.
+            self._unwritten += events
+            self._columns |= columns
+            if (
+                self._unwritten
+                and self._lease.append(self._unwritten, **self._columns) == "cancelling"
+            ):
+                self._ask()
+            self._unwritten, self._columns = [], {}
 
     def _run(self) -> None:
         while not self._over.wait(TICK_SECONDS):
@@ -72,6 +84,9 @@ class Watch:
                 # lease is over somebody may, and the two must not work side by side.
                 if time.monotonic() - self._renewed > self._lease.seconds:
                     self._lose()
+            except Exception:  # noqa: BLE001 - a job that nobody watches must not run on
+                _log.exception("job %s: its watch stumbled", self._lease.job_id)
+                self._lose()
 
     def _tick(self) -> None:
         if self._leaving.is_set():

@@ -122,6 +122,9 @@ class EmbeddedBroker:
                 # The folder stays taken for as long as a server writes into it.
                 pass_fds=[self._lock] if self._lock is not None else [],
             )
+            if self._stopping.is_set():
+                # `stop` may have looked a moment too early to see this one.
+                self._process.terminate()
             self._process.wait()
             pause = 0.2
 

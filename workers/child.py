@@ -20,7 +20,6 @@ from workers.settings import Settings
 from workers.tether import tethered
 
 EXIT_OK = 0
-EXIT_CANCELLED = 4
 TAIL_BYTES = 4_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from ml.errors import InvalidInput, Unavailable
 
 BUSY_MILLISECONDS = 15_000
+_one_at_a_time = threading.Lock()
 _MIGRATION_LOCK = 0x63616E66  # any number that no other user of the same PostgreSQL database takes
 
 
@@ -65,10 +67,11 @@ def prepare(engine: Engine) -> None:
     Raises:
         DatabaseUnavailable: the database cannot be reached.
     """
-    with reading(engine).begin() as connection:
+    # Alembic keeps the migration that runs in global variables.
+    with _one_at_a_time, reading(engine).begin() as connection:
         if _is_current(connection):
             return
-    with engine.begin() as connection:
+    with _one_at_a_time, engine.begin() as connection:
         _upgrade(connection)
 
 

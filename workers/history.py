@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, update
 
-from workers.records import LeaseLost
+from workers.records import LeaseLost, Status
 from workers.tables import events, jobs, now
 
 EventData = Mapping[str, Any]
@@ -19,11 +19,14 @@ def append(
     data: Sequence[EventData],
     *guards: ColumnElement[bool],
     **values: Any,
-) -> None:
+) -> Status:
     """Append events and set columns of the job, if the guards hold.
 
     The numbers are taken by the same statement that checks the guards, and its row lock is kept
     to the commit: no reader sees a number before all lower ones.
+
+    Returns:
+        The job's status now.
 
     Raises:
         LeaseLost: the guards do not hold.
@@ -32,7 +35,7 @@ def append(
         update(jobs)
         .where(jobs.c.id == job_id, *guards)
         .values(last_event=jobs.c.last_event + len(data), **values)
-        .returning(jobs.c.last_event, jobs.c.attempt)
+        .returning(jobs.c.last_event, jobs.c.attempt, jobs.c.status)
     )
     if (row := connection.execute(claim).one_or_none()) is None:
         raise LeaseLost(f"The job {job_id} is not held by this attempt any more.")
@@ -50,6 +53,8 @@ def append(
                 for i, item in enumerate(data)
             ],
         )
+    status: Status = row.status
+    return status
 
 
 def state(status: str, **facts: Any) -> dict[str, Any]:

@@ -8,15 +8,14 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 
-from ml.errors import InvalidInput
-from workers import history, leases
+from workers import history, leases, outcomes
 from workers.database import connect, prepare, reading
+from workers.listing import Page, page
 from workers.records import Event, Job, JobFinished, event_from, job_from
 from workers.settings import Settings
 from workers.submission import Request, find_or_insert, row_of
-from workers.tables import STATUSES, events, job_labels, jobs
+from workers.tables import STATUSES, events, jobs
 
-Page = tuple[list[Job], str | None]
 Events = list[Event]
 
 
@@ -96,25 +95,9 @@ class JobStore:
         Raises:
             InvalidInput: an unknown status, or a cursor that no page gave out.
         """
-        if status is not None and status not in STATUSES:
-            raise InvalidInput(
-                f"There is no status '{status}'.", f"Choose one of: {', '.join(STATUSES)}."
-            )
-        query = select(jobs).order_by(jobs.c.number.desc()).limit(limit + 1)
         filters = {jobs.c.status: status, jobs.c.kind: kind}
-        query = query.where(
-            *(column == value for column, value in filters.items() if value is not None)
-        )
-        if label is not None:
-            query = query.join(job_labels, job_labels.c.job_id == jobs.c.id).where(
-                job_labels.c.label == label
-            )
-        if cursor is not None:
-            query = query.where(jobs.c.number < _number(cursor))
         with self._reading.begin() as connection:
-            rows = connection.execute(query).all()
-        following = str(rows[limit - 1].number) if len(rows) > limit else None
-        return [job_from(row) for row in rows[:limit]], following
+            return page(connection, filters, label, cursor, limit)
 
     def events(self, job_id: str, after: int = 0, limit: int = 500) -> Events:
         """The job's events after a sequence number, in order.
@@ -144,7 +127,7 @@ class JobStore:
         with self.engine.begin() as connection:
             job = job_from(row_of(connection, job_id, lock=True))
             if job.status == "queued":
-                leases.cancel_waiting(connection, job_id)
+                outcomes.cancel_waiting(connection, job_id)
             elif job.status == "running":
                 guard = (jobs.c.status == "running",)
                 history.append(
@@ -166,11 +149,3 @@ class JobStore:
         with self._reading.begin() as connection:
             found = {row.status: row[1] for row in connection.execute(query)}
         return {status: found.get(status, 0) for status in STATUSES}
-
-
-def _number(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 16):
-        raise InvalidInput(
-            "The cursor is not one that a page gave out.", "Start from the first page."
-        )
-    return int(cursor)

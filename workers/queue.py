@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from workers.broker_setup import broker_url
 from workers.celery_app import RUN_JOB, make_app
@@ -12,6 +13,7 @@ from workers.records import Job
 from workers.settings import Settings
 
 _log = logging.getLogger(__name__)
+_DOWN = (OperationalError, RedisError, OSError)
 
 
 def ring(job: Job, settings: Settings | None = None) -> bool:
@@ -29,7 +31,7 @@ def announce(job_id: str, queue: str, url: str) -> bool:
         make_app(url).send_task(
             RUN_JOB, args=[job_id], queue=queue, retry=False, ignore_result=True
         )
-    except (OperationalError, OSError) as error:
+    except _DOWN as error:
         _log.warning("The bell for job %s was not rung: %s", job_id, error)
         return False
     return True
@@ -39,7 +41,6 @@ def depth(queue: str, url: str) -> int | None:
     """How many messages wait in a queue; None when the broker cannot be reached."""
     try:
         with make_app(url).connection_for_read() as connection:
-            connection.ensure_connection(max_retries=1, timeout=2)
             return int(connection.default_channel.queue_declare(queue, passive=False).message_count)
-    except (OperationalError, OSError):
+    except _DOWN:
         return None

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from workers.broker_setup import broker_url
 from workers.database import DatabaseUnavailable, reading
 from workers.jobs import JobStore
-from workers.leases import settle
+from workers.outcomes import settle
 from workers.queue import announce, depth
 from workers.records import QUEUES, LeaseLost
 from workers.settings import Settings
@@ -42,6 +42,8 @@ class Reconciler:
                 self.once()
             except DatabaseUnavailable as error:
                 _log.warning("the reconciler waits for the database: %s", error)
+            except Exception:  # noqa: BLE001 - it must not end, or nobody would look after the jobs
+                _log.exception("the reconciler stumbled")
             stop.wait(self.settings.reconcile_seconds)
 
     def once(self) -> None:

@@ -15,7 +15,7 @@ from ml.errors import CanfuseError
 from ml.releases import ReleaseStore
 from workers.attempt import Watch
 from workers.broker_setup import broker_url
-from workers.child import EXIT_CANCELLED, EXIT_OK, Child
+from workers.child import EXIT_OK, Child
 from workers.database import DatabaseUnavailable
 from workers.jobs import JobStore
 from workers.leases import Lease
@@ -91,7 +91,7 @@ class Supervisor:
         if relay.error is not None:
             # What a pipeline refuses, or breaks on by an exception, it would meet again.
             return lease.end("failed", relay.error)
-        if watch.asked and (code == EXIT_CANCELLED or code < 0):
+        if watch.asked:
             # A cancel ends the job whatever the outcome; else it was our own leave-taking.
             return lease.end("handed-back")
         return lease.end("lost", _crash(code, child.last_words()))

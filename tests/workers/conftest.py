@@ -6,6 +6,8 @@ import os
 import secrets
 import shutil
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -15,6 +17,7 @@ from workers.broker import EmbeddedBroker
 from workers.database import connect, prepare
 from workers.jobs import JobStore, open_store
 from workers.settings import Settings
+from workers.supervisor import Supervisor
 
 
 @pytest.fixture
@@ -83,3 +86,20 @@ def store(database_url):
     prepare(engine)
     yield JobStore(engine, max_attempts=3, max_queued=20)
     engine.dispose()
+
+
+@pytest.fixture
+def leaving():
+    return threading.Event()
+
+
+@pytest.fixture
+def supervisor(own_store, settings, leaving):
+    return Supervisor(own_store, settings, leaving)
+
+
+@pytest.fixture
+def pool():
+    """Threads that outlive the children that they start."""
+    with ThreadPoolExecutor(2) as pool:
+        yield pool

@@ -61,6 +61,12 @@ def child_of(job):
     return None
 
 
+def started(settings, job):
+    """The child of a job that has counted a few steps."""
+    eventually(lambda: counted(settings, job) >= 2, "a few steps")
+    return child_of(job)
+
+
 def gone(pid):
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

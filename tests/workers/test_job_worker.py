@@ -8,13 +8,12 @@ import signal
 import psutil
 import pytest
 from job_kit import (
-    child_of,
-    counted,
     eventually,
     gone,
     outcomes,
     reach,
     rehearsal,
+    started,
     worker_process,
 )
 
@@ -27,7 +26,7 @@ FOREVER = {"steps": 10_000, "seconds": 0.05}
 
 
 @pytest.fixture
-def submit(own_store, broker, settings):
+def submit(own_store, broker, settings):  # noqa: ARG001 - it rings there
     """Submits a rehearsal and rings for it, as the service does."""
 
     def submit_and_ring(**options):
@@ -44,14 +43,8 @@ def worker(settings, broker):
         yield worker
 
 
-def started(settings, job):
-    eventually(lambda: counted(settings, job) >= 2, "a few steps")
-    return child_of(job)
-
-
-def test_jobs_are_run_one_after_another_however_often_they_are_rung_for(
-    own_store, settings, broker, submit, worker
-):
+@pytest.mark.usefixtures("worker")
+def test_jobs_are_run_one_after_another_however_often_they_are_rung_for(own_store, broker, submit):
     jobs = [submit(steps=2) for _ in range(2)]
     for job in jobs * 3:
         assert announce(job.id, "cpu", broker.url)
@@ -62,7 +55,8 @@ def test_jobs_are_run_one_after_another_however_often_they_are_rung_for(
     assert first.finished_at <= second.started_at
 
 
-def test_a_job_that_nobody_rang_for_is_found_and_run(own_store, broker, worker):
+@pytest.mark.usefixtures("worker")
+def test_a_job_that_nobody_rang_for_is_found_and_run(own_store):
     job = rehearsal(own_store)
     assert reach(own_store, job, "succeeded").attempt == 1
 
@@ -84,9 +78,9 @@ def test_a_killed_worker_takes_its_child_along_and_the_job_is_resumed(
     assert outcomes(own_store, job) == ["queued", "running", "queued", "running", "succeeded"]
 
 
-@pytest.mark.parametrize("farewell", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("farewell", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_told_to_end_hands_its_job_back_and_leaves_nothing_behind(
-    own_store, settings, broker, submit, worker, farewell
+    own_store, settings, submit, worker, farewell
 ):
     job = submit(**FOREVER)
     child = started(settings, job)
@@ -98,7 +92,8 @@ def test_a_worker_told_to_end_hands_its_job_back_and_leaves_nothing_behind(
     assert outcomes(own_store, job) == ["queued", "running", "queued"]
 
 
-def test_a_running_job_is_cancelled_across_processes(own_store, settings, broker, submit, worker):
+@pytest.mark.usefixtures("worker")
+def test_a_running_job_is_cancelled_across_processes(own_store, settings, submit):
     job = submit(**FOREVER)
     child = started(settings, job)
     own_store.request_cancel(job.id)

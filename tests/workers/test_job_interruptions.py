@@ -1,0 +1,114 @@
+"""An attempt that is interrupted: cancelled, overtaken, or left by its worker."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import psutil
+import pytest
+from job_kit import child_of, eventually, gone, outcomes, rehearsal, started
+from sqlalchemy import update
+
+from workers.reconciler import expire_leases
+from workers.supervisor import Supervisor
+from workers.tables import jobs
+
+FOREVER = {"steps": 10_000, "seconds": 0.05}
+
+
+def test_a_running_job_is_cancelled_by_asking_it(own_store, settings, supervisor, pool):
+    job = rehearsal(own_store, **FOREVER)
+    run = pool.submit(supervisor.run, job.id)
+    child = started(settings, job)
+    assert own_store.request_cancel(job.id).status == "cancelling"
+    assert run.result() == "cancelled"
+    assert gone(child.pid)
+    assert outcomes(own_store, job) == ["queued", "running", "cancelling", "cancelled"]
+
+
+def test_a_stubborn_child_is_killed_after_the_grace_time(own_store, settings, supervisor, pool):
+    job = rehearsal(own_store, **FOREVER)
+    run = pool.submit(supervisor.run, job.id)
+    child = started(settings, job)
+    child.suspend()  # deaf to everything but SIGKILL
+    own_store.request_cancel(job.id)
+    assert run.result() == "cancelled"
+    assert gone(child.pid)
+
+
+def test_a_silent_child_keeps_its_lease(own_store, settings, pool):
+    brief = settings.model_copy(update={"lease_seconds": 0.8})
+    job = rehearsal(own_store, steps=1, seconds=2)
+    run = pool.submit(Supervisor(own_store, brief, threading.Event()).run, job.id)
+    while not run.done():
+        assert expire_leases(own_store) == 0
+    assert run.result() == "succeeded"
+
+
+def test_a_lost_lease_ends_the_child_and_writes_nothing(own_store, settings, supervisor, pool):
+    job = rehearsal(own_store, **FOREVER)
+    run = pool.submit(supervisor.run, job.id)
+    child = started(settings, job)
+    with own_store.engine.begin() as connection:
+        connection.execute(update(jobs).values(lease_expires_at=0))
+        token = connection.execute(update(jobs).values(status="queued").returning(jobs.c.attempt))
+        assert token.scalar() == 1
+    current = own_store.lease(job.id, "another", 60)
+    assert run.result() is None
+    assert gone(child.pid)
+    assert own_store.get(job.id).attempt == current.token == 2
+    assert current.renew() == "running"
+
+
+def test_a_leaving_worker_hands_its_job_back_at_no_cost(
+    own_store, settings, supervisor, pool, leaving
+):
+    job = rehearsal(own_store, **FOREVER)
+    run = pool.submit(supervisor.run, job.id)
+    child = started(settings, job)
+    leaving.set()
+    assert run.result() == "queued"
+    assert gone(child.pid)
+    assert supervisor.run(job.id) is None
+    assert own_store.get(job.id).status == "queued"
+
+
+def test_two_deliveries_of_one_job_make_one_attempt(own_store, supervisor, pool):
+    job = rehearsal(own_store, steps=5, seconds=0.05)
+    both = [pool.submit(supervisor.run, job.id) for _ in range(2)]
+    assert {run.result() for run in both} == {"succeeded", None}
+    assert supervisor.run(job.id) is None
+    assert own_store.get(job.id).attempt == 1
+
+
+def test_the_child_gets_its_share_of_the_cores_and_none_of_our_secrets(
+    own_store, settings, pool, monkeypatch
+):
+    monkeypatch.setenv("CANFUSE_API_KEYS", "secret")
+    monkeypatch.setenv("DATABASE_URL", "secret")
+    frugal = settings.model_copy(update={"threads": 1})
+    job = rehearsal(own_store, **FOREVER)
+    run = pool.submit(Supervisor(own_store, frugal, threading.Event()).run, job.id)
+    child = started(settings, job)
+    environment = child.environ()
+    assert os.getpgid(child.pid) == child.pid
+    own_store.request_cancel(job.id)
+    assert run.result() == "cancelled"
+    assert environment["OMP_NUM_THREADS"] == "1"
+    assert "secret" not in environment.values()
+
+
+def test_a_new_attempt_waits_for_the_process_of_the_old_one(own_store, settings, supervisor, pool):
+    job = rehearsal(own_store, **FOREVER)
+    run = pool.submit(supervisor.run, job.id)
+    first = started(settings, job)
+    with own_store.engine.begin() as connection:
+        connection.execute(update(jobs).values(status="queued"))
+    assert run.result() is None or pytest.fail("the first attempt lost its lease")
+    again = pool.submit(supervisor.run, job.id)
+    second = eventually(lambda: child_of(job), "the second child")
+    assert gone(first.pid)
+    assert psutil.pid_exists(second.pid)
+    own_store.request_cancel(job.id)
+    assert again.result() == "cancelled"
