@@ -15,7 +15,7 @@ from ml.errors import InvalidInput
 
 BLOCKS = 10
 VALIDATION_BLOCKS = (4, 9)
-MAX_FOLDS = 5
+MAX_FOLDS = 3
 
 
 @dataclass(frozen=True)

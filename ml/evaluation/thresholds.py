@@ -6,18 +6,20 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from ml.errors import InvalidInput
 from ml.evaluation.metrics import Labels, Scores, checked
 
+_LEAST = 1e-6
 _ABOVE_ALL = float(np.nextafter(np.float32(1), np.float32(2)))
 
 
 def tune_threshold(labels: Labels, scores: Scores) -> float:
     """The threshold with the highest F1 of `score >= threshold`.
 
-    Among equally good thresholds it is the middle of the widest gap between neighbouring scores,
-    which leaves new scores the most room on both sides. The value is exact in single precision,
+    Among equally good thresholds it is the middle of the widest gap between neighbouring scores
+    (in log-odds where they lie in [0, 1]), which leaves new scores the most room on both sides. The value is exact in single precision,
     so single and double precision scores get the same verdicts. O(W log W).
 
     Args:
@@ -85,8 +87,16 @@ def _f1_by_level(
 
 
 def _between(low: float, high: float) -> float:
-    """The middle of (low, high], exact in single precision where that still lies inside."""
-    middle = float(np.float32((low + high) / 2))
+    """The middle of (low, high], exact in single precision where that still lies inside.
+
+    Between two scores of [0, 1] it is the middle of their log-odds: a calibrated score went through
+    a sigmoid, which crowds what lies far from 0.5.
+    """
+    if 0 <= low < high <= 1:
+        odds = logit(np.clip([low, high], _LEAST, 1 - _LEAST)).mean()
+        middle = float(np.float32(expit(odds)))
+    else:
+        middle = float(np.float32((low + high) / 2))
     return middle if low < middle <= high else high
 
 

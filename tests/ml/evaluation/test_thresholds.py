@@ -42,8 +42,9 @@ def test_a_clean_separation_is_cut_in_its_middle():
 def test_of_two_equally_good_cuts_the_one_in_the_wider_gap_is_taken():
     labels = np.array([1, 0, 0, 1, 0])
     upper, lower = np.array([0.9, 0.5, 0.45, 0.4, 0.1]), np.array([0.9, 0.8, 0.45, 0.4, 0.1])
-    assert tune_threshold(labels, upper) == pytest.approx(0.7)
-    assert tune_threshold(labels, lower) == pytest.approx(0.25)
+    # The middle in log-odds: 3:1 lies between 9:1 and 1:1.
+    assert tune_threshold(labels, upper) == pytest.approx(0.75)
+    assert tune_threshold(labels, lower) == pytest.approx(0.214, abs=1e-3)
 
 
 def test_neighbouring_floats_are_still_told_apart():

@@ -15,7 +15,7 @@ from ml.can.datasets import find_dataset
 from ml.can.graphs import build_graphs
 from ml.can.loading import load_all
 from ml.can.readers import parse_log
-from ml.can.splits import cross_fit_folds, hold_out
+from ml.can.splits import hold_out
 from ml.can.windows import WindowConfig
 from ml.experts.batch import GraphBatch
 from ml.experts.calibration import Calibration
@@ -140,7 +140,6 @@ def test_7_train_validation_and_test_share_no_capture_and_no_frame(tiny_job, cap
     # Stretches of time, not windows drawn one by one: few borders between the two sides.
     borders = np.count_nonzero(np.diff(held.validation) > 1)
     assert borders < 3 * len(captures)
-    assert len(cross_fit_folds(only)) == 2
 
 
 def test_8_serving_takes_frames_and_needs_nothing_but_the_release(tiny_job, tiny_release_store, tmp_path):

@@ -1,0 +1,1 @@
+"""Benchmarks: each runs beside what it is compared with and prints JSON."""
