@@ -10,12 +10,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from captures import find_captures, why_absent
 from tiny import simulate, train
 
 from ml.pipelines.context import Workspace
 from ml.releases import ReleaseStore
+
+# A busy machine makes any deadline flaky; a CI run must not depend on luck.
+hypothesis.settings.register_profile("canfuse", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("canfuse")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
