@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import work
+from app.cli import on_demand as work
 from app.cli.options import DataDirs, Home, Overrides
 
 group = typer.Typer(name="cache", help="Prediction caches, which fusions train on.")

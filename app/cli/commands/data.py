@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import work
+from app.cli import on_demand as work
 from app.cli.options import DataDirs, Home, Json, Lenient, Overrides
 
 group = typer.Typer(
@@ -75,4 +75,4 @@ def simulate(
 ) -> None:
     """Simulate a dataset: several vehicles, six kinds of attack, the usual splits."""
     options = {"name": name, "seed": seed, "seconds": seconds}
-    work.data.simulate(overrides or (), options, home, data_dirs)
+    work.simulation.simulate(overrides or (), options, home, data_dirs)

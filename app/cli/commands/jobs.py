@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import work
+from app.cli import on_demand as work
 from app.cli.options import Json, Overrides
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import work
+from app.cli import on_demand as work
 
 
 def register(program: typer.Typer) -> None:

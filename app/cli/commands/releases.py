@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import work
+from app.cli import on_demand as work
 from app.cli.options import Home
 
 group = typer.Typer(name="releases", help="Look at releases, and decide which one serves.")

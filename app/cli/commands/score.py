@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import work
+from app.cli import on_demand as work
 from app.cli.options import Home, Json, Lenient, Output, Release
 from ml.errors import InvalidInput
 

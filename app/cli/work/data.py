@@ -1,19 +1,17 @@
-"""`canfuse data`: looks into logs and datasets, converts and simulates."""
+"""`canfuse data`: looks into logs and datasets, and converts them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app.captures.schemas import CaptureFacts
 from app.captures.service import facts
-from app.cli.overrides import parse_overrides
 from app.cli.places import load_settings
 from app.cli.progress import progress
 from app.cli.terminal import note, say, show, table, warn, write
-from app.cli.work.local import new_workdir, run_here
 from ml.can.datasets import (
     DATASETS,
     SUFFIXES,
@@ -26,7 +24,6 @@ from ml.can.datasets import (
 from ml.can.readers import read_log
 from ml.can.writers import write_log
 from ml.errors import Conflict, InvalidInput, NotFound
-from ml.pipelines.presets import resolve
 
 
 def list_datasets(home: Path | None, data_dirs: Sequence[Path] | None) -> None:
@@ -72,20 +69,6 @@ def convert(source: Path, target: Path, *, lenient: bool, force: bool) -> None:
             place = (target / log.relative_to(source)).with_suffix(".parquet")
             _convert(log, place, lenient=lenient, force=force)
     say(f"{len(logs)} logs written to {target}.")
-
-
-def simulate(
-    words: Sequence[str],
-    options: Mapping[str, Any],
-    home: Path | None,
-    data_dirs: Sequence[Path] | None,
-) -> None:
-    """Simulate a dataset into the first data directory."""
-    workspace = load_settings(home, data_dirs).workspace
-    given = {name: value for name, value in options.items() if value is not None}
-    config = resolve("simulate", None, {**given, **parse_overrides(words)})
-    result = run_here("simulate", config, workspace, new_workdir(workspace, "simulate"))
-    say(f"Dataset {result['dataset']} is in {workspace.data_dirs[0] / result['dataset']}.")
 
 
 def _convert(source: Path, target: Path, *, lenient: bool, force: bool) -> None:

@@ -13,7 +13,7 @@ from app.cli.places import load_settings
 from app.cli.terminal import note, say
 from app.cli.work.comparison import show_comparison
 from app.cli.work.local import CONFIG, new_workdir, run_here
-from ml.errors import InvalidInput, NotFound
+from ml.errors import Cancelled, InvalidInput, NotFound
 from ml.pipelines.context import Workspace
 from ml.pipelines.presets import resolve
 from ml.releases import ReleaseStore
@@ -84,7 +84,11 @@ def train(order: Order, home: Path | None, data_dirs: Sequence[Path] | None) -> 
             "Give --dataset NAME or --preset NAME; `canfuse presets` lists them.",
         )
     config = resolve(order.kind, order.preset, given)
-    result = run_here(order.kind, config, workspace, workdir)
+    try:
+        result = run_here(order.kind, config, workspace, workdir)
+    except Cancelled as error:
+        again = f"Go on with `canfuse train {order.kind} --resume {workdir.name}`."
+        raise Cancelled("The training was cancelled.", again) from error
     store = ReleaseStore(workspace.releases)
     version = store.publish(workdir / "release", result.get("alias"))
     _tell(result, version, store, workdir)
