@@ -46,6 +46,13 @@ class MethodNotAllowed(HttpError):
     status = 405
 
 
+class BodyTooSlow(HttpError):
+    """The body did not arrive in time."""
+
+    slug = "body-too-slow"
+    status = 408
+
+
 class BodyTooLarge(HttpError):
     """The body is larger than is taken here."""
 

@@ -30,7 +30,7 @@ from ml.pipelines.registry import pipelines
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Make the application; nothing is opened before it starts."""
-    settings = settings or Settings()
+    settings = settings or Settings.load()
     metrics = Metrics()
     application = FastAPI(
         title="canfuse",

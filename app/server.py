@@ -78,7 +78,7 @@ def serve(
         on_started: called with the URL once requests are answered.
         sock: the socket to serve at, where one listens already; it is closed in the end.
     """
-    settings = settings or Settings()
+    settings = settings or Settings.load()
     with sock or listen(settings) as listener:
         url = address_of(listener)
         server = Server(create_app(settings), settings, lambda: on_started and on_started(url))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.health.schemas import Check
 from app.state import Services
+from ml.errors import Unavailable
 from workers.broker_setup import answers, broker_url
 
 BROKER_SECONDS = 1.0
@@ -23,8 +22,8 @@ def check_all(services: Services) -> dict[str, Check]:
 def _database(services: Services) -> Check:
     try:
         waiting = services.jobs.counts()["queued"]
-    except SQLAlchemyError as error:
-        return Check(ok=False, detail=f"The database cannot be read ({type(error).__name__}).")
+    except Unavailable as error:
+        return Check(ok=False, detail=error.detail)
     return Check(ok=True, detail=f"{waiting} jobs wait.")
 
 

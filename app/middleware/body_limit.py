@@ -1,15 +1,18 @@
-"""Refuses bodies that are too large, while they stream in."""
+"""Refuses bodies that are too large, or that stop coming, while they stream in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge
 from app.problems import problem_response
+
+PAUSE_SECONDS = 30.0
 
 
 class BodyLimit:
@@ -44,18 +47,29 @@ class BodyLimit:
 
 
 def _counting(receive: Receive, limit: int) -> Receive:
-    taken = 0
+    taken, more = 0, True
 
     async def counted() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, more
+        # What comes after the body is only the client's going away, which may take its time.
+        message = await (_soon(receive) if more else receive())
+        more = message.get("more_body", False)
         taken += len(message.get("body", b""))
         if taken > limit:
             # FastAPI lets only this kind of error pass while it reads a body.
-            raise HTTPException(413, _too_large(limit).detail)
+            raise HTTPException(413, _too_large(limit).detail, {"Connection": "close"})
         return message
 
     return counted
+
+
+async def _soon(receive: Receive) -> Message:
+    try:
+        with anyio.fail_after(PAUSE_SECONDS):
+            return await receive()
+    except TimeoutError as error:
+        detail = f"Nothing came for {PAUSE_SECONDS:g} s"
+        raise HTTPException(408, detail, {"Connection": "close"}) from error
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -33,6 +33,7 @@ _SLUG_STATUS = {
 _HTTP_ERRORS: Mapping[int, type[HttpError]] = {
     404: errors.NoSuchRoute,
     405: errors.MethodNotAllowed,
+    408: errors.BodyTooSlow,
     413: errors.BodyTooLarge,
     415: errors.UnsupportedMediaType,
     416: errors.RangeNotSatisfiable,
@@ -40,6 +41,7 @@ _HTTP_ERRORS: Mapping[int, type[HttpError]] = {
 _HINTS = {
     404: "See /docs for the addresses there are.",
     405: "The header `Allow` names the methods that are taken.",
+    408: "Send the body without long pauses.",
     413: "Send less at once, or raise the limit in the settings.",
     416: "Ask for a range within the file.",
     500: "Try again; if it stays so, ask for help and name the request id.",

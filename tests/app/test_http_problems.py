@@ -1,4 +1,6 @@
 import json
+import socket
+import sqlite3
 
 import httpx
 import pytest
@@ -105,6 +107,31 @@ def test_a_body_over_the_limit_is_refused_whether_it_says_so_or_not(tmp_path):
             answer = client.request(method, path, content=content, headers=kind)
             assert (answer.status_code, answer.json()["type"]) == (413, "/problems/body-too-large")
             assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_a_body_that_stops_coming_is_not_waited_for(service, monkeypatch):
+    monkeypatch.setattr("app.middleware.body_limit.PAUSE_SECONDS", 0.05)
+    head = b"POST /jobs/rehearse HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    address = (service.client.base_url.host, service.client.base_url.port)
+    with socket.create_connection(address, timeout=20) as sock:
+        sock.sendall(head + b"Content-Length: 100\r\n\r\n{")
+        answer = b"".join(iter(lambda: sock.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"/problems/body-too-slow" in answer
+
+
+def test_a_database_that_cannot_be_used_is_told_as_such(tmp_path):
+    with running(tmp_path) as service:
+        with sqlite3.connect(tmp_path / "canfuse.db") as database:
+            database.execute("ALTER TABLE jobs RENAME TO lost")
+        database.close()
+        answer = service.client.get("/jobs")
+        assert (answer.status_code, answer.json()["type"]) == (
+            503,
+            "/problems/database-unavailable",
+        )
+        assert answer.headers["Retry-After"]
+        assert service.client.get("/readyz").json()["checks"]["database"]["ok"] is False
 
 
 def test_a_name_that_someone_else_points_at_loopback_is_refused(service):
