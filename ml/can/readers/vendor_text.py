@@ -23,9 +23,6 @@ class _TRCReader(can.TRCReader):
 TEXT_READERS = {"asc": can.ASCReader, "trc": _TRCReader}
 
 
-_STUMBLES = (ValueError, IndexError, TypeError, KeyError, NotImplementedError)
-
-
 class _Lines:
     """The lines of a log, as the file object that python-can iterates over.
 
@@ -78,7 +75,7 @@ def text_messages(source: BinaryIO, kind: str) -> Iterator[tuple[int, can.Messag
         while True:
             try:
                 yield from ((lines.number, message) for message in messages)
-            except _STUMBLES as error:
+            except Exception as error:  # noqa: BLE001 # python-can raises whatever it trips over
                 if lines.number == stumbled:
                     return
                 stumbled = lines.number
