@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
 from pathlib import Path
 
-import numpy as np
-
+from ml.can.captures import Capture, Dataset, load_capture
 from ml.can.manifest import Facts, facts_from_name, read_manifest
 from ml.can.presets import DATASETS, DatasetPreset
-from ml.can.readers import Log, read_log
 from ml.errors import InvalidInput, NotFound
 
 __all__ = [
@@ -31,68 +26,6 @@ SUFFIXES = frozenset(
 )
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SPLIT = re.compile(r"(train|test)(_.*)?")
-
-
-@dataclass(frozen=True)
-class Capture:
-    """The frames of one bus, as a file.
-
-    Attributes:
-        path: the file.
-        name: `dataset/split/file`, unique also among combined datasets.
-        split: the split folder's name.
-        vehicle: name of the car.
-        attack: kind of the attack; None in attack-free traffic.
-    """
-
-    path: Path
-    name: str
-    split: str
-    vehicle: str
-    attack: str | None
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the file's content, as hex."""
-        stat = self.path.stat()
-        return _file_digest(self.path, stat.st_size, stat.st_mtime_ns)
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Captures grouped into splits, each content once.
-
-    Attributes:
-        name: its name, or the names joined by commas.
-        captures: in the order of names, splits and files.
-        repeats: (name of a capture left out, name of the equal one that is kept).
-    """
-
-    name: str
-    captures: tuple[Capture, ...]
-    repeats: tuple[tuple[str, str], ...] = field(default=())
-
-    @property
-    def train(self) -> tuple[Capture, ...]:
-        """The captures to learn from."""
-        return tuple(c for c in self.captures if c.split.startswith("train"))
-
-    @property
-    def test(self) -> tuple[Capture, ...]:
-        """The captures held out."""
-        return tuple(c for c in self.captures if c.split.startswith("test"))
-
-    @property
-    def splits(self) -> dict[str, tuple[Capture, ...]]:
-        """The captures of each split, by the split's name, sorted."""
-        names = sorted({c.split for c in self.captures})
-        return {n: tuple(c for c in self.captures if c.split == n) for n in names}
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 over names, facts and contents of the captures, as hex."""
-        rows = [(c.name, c.vehicle, c.attack, c.digest) for c in self.captures]
-        return hashlib.sha256(repr(sorted(rows, key=lambda row: row[0])).encode()).hexdigest()
 
 
 def find_dataset(
@@ -127,20 +60,6 @@ def dataset_names(data_dirs: Sequence[Path]) -> list[str]:
     """The names of all datasets in the data directories, sorted."""
     folders = [f for root in data_dirs if root.is_dir() for f in root.iterdir() if f.is_dir()]
     return sorted({f.name for f in folders if _SAFE_NAME.fullmatch(f.name) and any(_splits(f))})
-
-
-def load_capture(capture: Capture, *, strict: bool = True) -> Log:
-    """Read a capture; attack-free traffic in a format without labels is labelled 0.
-
-    Raises:
-        NotFound: the file is gone.
-        InvalidLog: it cannot be read.
-    """
-    log = read_log(capture.path, name=capture.name, strict=strict)
-    if capture.attack is not None or log.frames.label is not None:
-        return log
-    benign = np.zeros(len(log.frames), np.uint8)
-    return replace(log, frames=replace(log.frames, label=benign))
 
 
 def _folder(name: str, data_dirs: Sequence[Path]) -> Path:
@@ -186,9 +105,3 @@ def _without_repeats(
     chosen = {c.name for c in kept.values()}
     repeats = [(c.name, kept[c.digest].name) for c in captures if c.name not in chosen]
     return tuple(c for c in captures if c.name in chosen), tuple(repeats)
-
-
-@lru_cache(maxsize=4096)
-def _file_digest(path: Path, size: int, mtime_ns: int) -> str:  # noqa: ARG001 # they key the cache
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
