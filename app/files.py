@@ -39,9 +39,14 @@ def files_in(folder: Path) -> list[Path]:
     return sorted(p.relative_to(folder) for p in found if p.resolve().is_relative_to(root))
 
 
-def send_file(request: Request, path: Path, headers: Mapping[str, str] | None = None) -> Response:
+def send_file(
+    request: Request,
+    path: Path,
+    headers: Mapping[str, str] | None = None,
+    media_type: str | None = None,
+) -> Response:
     """Send a file, in ranges where asked for, and not again to who has it already."""
-    response = FileResponse(path, headers=headers, stat_result=path.stat())
+    response = FileResponse(path, headers=headers, media_type=media_type, stat_result=path.stat())
     response.headers["Cache-Control"] = "no-cache"  # ask each time, answer 304 while it is the same
     known = request.headers.get("if-none-match", "")
     if response.headers["etag"] in {tag.strip().removeprefix("W/") for tag in known.split(",")}:

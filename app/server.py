@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import socket
 import threading
@@ -35,7 +36,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
-                timeout_graceful_shutdown=round(settings.shutdown_seconds),
+                timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
             )
         )
         self._app = app

@@ -22,6 +22,8 @@ from workers.records import Job, Status
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
+LOG = "stderr.log"
+
 Word = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00]+$")]
 SequenceNumber = Annotated[int, Header(ge=0, lt=2**31)]
 
@@ -120,6 +122,18 @@ def list_artifacts(services: TheServices, job: TheJob) -> list[Artifact]:
 def download_artifact(services: TheServices, job: TheJob, path: str, request: Request) -> Response:
     """One of the job's files; ranges and `If-None-Match` work."""
     return send_file(request, file_in(_artifacts(services, job), path))
+
+
+@router.get(
+    "/{job_id}/log",
+    summary="Read a job's log",
+    response_class=Response,
+    **guard("jobs", 404, 416),
+)
+def read_log(services: TheServices, job: TheJob, request: Request) -> Response:
+    """What the job's program wrote beside its events, over all attempts: where a crash is found."""
+    folder = services.settings.workspace.jobs / job.id
+    return send_file(request, file_in(folder, LOG), media_type="text/plain")
 
 
 def _artifacts(services: Services, job: Job) -> Path:

@@ -31,6 +31,7 @@ class JobLinks(BaseModel):
     self: str
     events: str
     artifacts: str
+    log: str
     cancel: str
     release: str | None
 
@@ -68,6 +69,7 @@ class JobView(BaseModel):
             self=here,
             events=f"{here}/events",
             artifacts=f"{here}/artifacts",
+            log=f"{here}/log",
             cancel=f"{here}/cancel",
             release=f"/releases/{job.release}" if job.release else None,
         )

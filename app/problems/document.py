@@ -113,7 +113,10 @@ def problem_response(
     wait = str(error.extra.get("retry_after", RETRY_SECONDS))
     retry = {"Retry-After": wait} if kind.status in {429, 503} else {}
     return Response(
-        problem.model_dump_json(), kind.status, {**retry, **(headers or {})}, PROBLEM_JSON
+        problem.model_dump_json(fallback=str),
+        kind.status,
+        {**retry, **(headers or {})},
+        PROBLEM_JSON,
     )
 
 

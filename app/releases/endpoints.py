@@ -78,10 +78,13 @@ def put_alias(
 ) -> Aliases:
     """Move an alias, to roll out a release or to roll it back.
 
-    The release is verified first; `production` takes effect within a second, and requests under
-    way are finished by the release that began them.
+    The release is verified first, and for `production` loaded and tried out; it is in use within
+    a second, and requests under way are finished by the release that began them.
     """
-    services.releases.verify(target.release)
+    if name == services.holder.alias:
+        services.holder.load(target.release)
+    else:
+        services.releases.verify(target.release)
     services.releases.point(name, target.release)
     services.holder.nudge()
     return _aliases(services)

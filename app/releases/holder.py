@@ -87,10 +87,19 @@ class ReleaseHolder:
             NotFound: the reference names no release.
         """
         if reference is not None and reference != self.alias:
-            return self._load(self._store.resolve(reference))
+            return self.load(reference)
         if (current := self._current) is None:
             raise self._nothing_to_score_with()
         return current
+
+    def load(self, reference: str) -> Scorer:
+        """Load a release, so that it can take over at once.
+
+        Raises:
+            NotFound: the reference names no release.
+            CanfuseError: the release is corrupt, too new, or cannot score.
+        """
+        return self._load(self._store.resolve(reference))
 
     def refresh(self) -> None:
         """Bring what is in use in line with the alias, as far as its release can be used."""

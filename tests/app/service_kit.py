@@ -94,13 +94,18 @@ def events_of(text: str) -> list[dict]:
 
 
 def publish(
-    store: ReleaseStore, folder: Path, seed: int = 0, alias: str | None = "production", report=False
+    store: ReleaseStore,
+    folder: Path,
+    seed: int = 0,
+    alias: str | None = "production",
+    report: bool = False,
+    kind: str = "fusion",
 ) -> str:
     """Publish a release whose experts have random weights: whole, but knowing nothing."""
     torch.manual_seed(seed)
     staged = folder / f"staged-{seed}" / "release"
     staged.mkdir(parents=True)
-    experts = {name: kind(SIZES[name]["small"], 0.001).eval() for name, kind in EXPERTS.items()}
+    experts = {name: make(SIZES[name]["small"], 0.001).eval() for name, make in EXPERTS.items()}
     ExpertBank(Vocabulary(np.arange(16, dtype=np.uint32)), experts).save(staged)
     agent = FusionAgentConfig()
     save_fusion(
@@ -119,7 +124,7 @@ def publish(
     window = {"window_size": WINDOW, "stride": WINDOW}
     seal(
         staged,
-        kind="fusion",
+        kind=kind,
         name=f"made-up {seed}",
         dataset=dataset,
         config={},

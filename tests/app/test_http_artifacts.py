@@ -38,6 +38,14 @@ def test_a_range_is_sent_alone_and_one_beyond_the_end_is_a_problem(service, job,
     assert beyond.headers["Content-Range"] == "bytes */17"
 
 
+def test_what_the_jobs_program_wrote_can_be_read(service, job, folder):
+    assert service.client.get(job["links"]["log"]).status_code == 404
+    (folder.parent / "stderr.log").write_text("Traceback …")
+    answer = service.client.get(job["links"]["log"])
+    assert answer.text == "Traceback …"
+    assert answer.headers["Content-Type"].startswith("text/plain")
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_file_that_has_not_changed_is_not_sent_again(service, job):
     url = f"{job['links']['artifacts']}/metrics.csv"

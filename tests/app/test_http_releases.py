@@ -62,6 +62,18 @@ def test_a_corrupt_release_is_refused_and_the_old_one_serves_on(running_service,
     assert bad in service.client.get("/readyz").json()["checks"]["release"]["detail"]
 
 
+def test_a_release_that_cannot_score_does_not_get_into_production(running_service, tmp_path):
+    service = running_service
+    good = publish(service.store, tmp_path, seed=1)
+    until(lambda: in_use(service) == good)
+    experts = publish(service.store, tmp_path, seed=2, alias=None, kind="experts")
+    refused = service.client.put("/aliases/production", json={"release": experts})
+    assert refused.status_code == 409
+    assert "experts only" in refused.json()["detail"]
+    assert service.client.put("/aliases/experts", json={"release": experts}).status_code == 200
+    assert service.store.resolve("production") == in_use(service) == good
+
+
 def test_a_release_made_by_a_newer_version_is_refused(running_service, tmp_path):
     service = running_service
     version = publish(service.store, tmp_path, alias=None)
