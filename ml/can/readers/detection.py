@@ -43,7 +43,8 @@ def detect(head: bytes, name: str) -> TextFormat | str:
     Raises:
         InvalidLog: it is empty, binary or of no known format.
     """
-    if not head.removeprefix(BOM).strip():
+    # As text: more characters are blank in it, and end lines, than in bytes.
+    if not head.removeprefix(BOM).decode("utf-8", "replace").strip():
         raise InvalidLog(f"{name} is empty.", "Give a log with at least one CAN frame.", file=name)
     for magic, kind in MAGIC.items():
         if head.startswith(magic):
