@@ -1,0 +1,47 @@
+"""The modules of `app.cli.work`, each loaded when it is first used: so help comes at once."""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from app.cli.places import limit_threads
+
+if TYPE_CHECKING:
+    from app.cli.work import (
+        caches,
+        checks,
+        client,
+        data,
+        demonstration,
+        evaluation,
+        jobs,
+        presets,
+        releases,
+        scoring,
+        service,
+        simulation,
+        training,
+    )
+
+__all__ = [
+    "caches",
+    "checks",
+    "client",
+    "data",
+    "demonstration",
+    "evaluation",
+    "jobs",
+    "presets",
+    "releases",
+    "scoring",
+    "service",
+    "simulation",
+    "training",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in __all__:
+        raise AttributeError(name)
+    limit_threads()
+    return importlib.import_module(f"app.cli.work.{name}")
