@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from ml.errors import InvalidInput
 from ml.pipelines.context import Workspace
 
+BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://")
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -78,6 +79,13 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return [part for part in value.split(os.pathsep) if part]
         return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_broker(cls, value: str | None) -> str | None:
+        if value and not value.startswith(BROKER_SCHEMES):
+            raise ValueError(f"a broker's URL starts with {', '.join(BROKER_SCHEMES)}")
+        return value or None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

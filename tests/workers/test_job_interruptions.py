@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 
-import psutil
 import pytest
-from job_kit import child_of, eventually, gone, outcomes, rehearsal, started
+from job_kit import gone, outcomes, rehearsal, started
 from sqlalchemy import update
 
+from ml.errors import Unavailable
+from workers.child import Child
 from workers.reconciler import expire_leases
 from workers.supervisor import Supervisor
 from workers.tables import jobs
@@ -99,16 +101,15 @@ def test_the_child_gets_its_share_of_the_cores_and_none_of_our_secrets(
     assert "secret" not in environment.values()
 
 
-def test_a_new_attempt_waits_for_the_process_of_the_old_one(own_store, settings, supervisor, pool):
-    job = rehearsal(own_store, **FOREVER)
-    run = pool.submit(supervisor.run, job.id)
-    first = started(settings, job)
-    with own_store.engine.begin() as connection:
-        connection.execute(update(jobs).values(status="queued"))
-    assert run.result() is None or pytest.fail("the first attempt lost its lease")
-    again = pool.submit(supervisor.run, job.id)
-    second = eventually(lambda: child_of(job), "the second child")
-    assert gone(first.pid)
-    assert psutil.pid_exists(second.pid)
-    own_store.request_cancel(job.id)
-    assert again.result() == "cancelled"
+def test_two_processes_never_work_in_one_jobs_folder(settings, pool):
+    workdir = settings.workspace.jobs / "shared"
+    config = {"steps": 10_000, "seconds_per_step": 0.05}
+    impatient = settings.model_copy(update={"grace_seconds": 0.2})
+    first = pool.submit(Child, "rehearse", config, workdir, impatient).result()
+    try:
+        with pytest.raises(Unavailable, match="earlier attempt still works"):
+            Child("rehearse", config, workdir, impatient)
+    finally:
+        first.close()
+    second = pool.submit(Child, "rehearse", config, workdir, impatient).result()
+    assert second.close() == -signal.SIGKILL

@@ -9,7 +9,7 @@ from job_kit import outcomes, rehearsal
 from sqlalchemy import select
 
 from workers.queue import depth
-from workers.reconciler import Reconciler, expire_leases
+from workers.reconciler import Reconciler, _expire, expire_leases
 from workers.tables import attempts
 
 
@@ -35,6 +35,14 @@ def test_a_job_whose_holder_lives_is_left_alone(store):
     lease = store.lease(job.id, "w", 0)
     dataclasses.replace(lease, seconds=60).renew()
     assert expire_leases(store) == 0
+    assert store.get(job.id).status == "running"
+
+
+def test_a_holder_that_wakes_up_in_the_nick_of_time_keeps_its_job(store):
+    job = rehearsal(store)
+    lease = store.lease(job.id, "w", 60)
+    # The reconciler saw it expired, and it was renewed before the reconciler could act.
+    assert not _expire(store, job.id, lease.token)
     assert store.get(job.id).status == "running"
 
 

@@ -50,7 +50,13 @@ def test_a_job_gets_the_threads_that_were_set(monkeypatch, wish, threads):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("LEASE_SECONDS", "1"), ("MAX_ATTEMPTS", "0"), ("GRACE_SECONDS", "soon"), ("THREADS", "0")],
+    [
+        ("LEASE_SECONDS", "1"),
+        ("MAX_ATTEMPTS", "0"),
+        ("GRACE_SECONDS", "soon"),
+        ("THREADS", "0"),
+        ("REDIS_URL", "http://h"),
+    ],
 )
 def test_a_value_that_cannot_be_used_is_one_clear_error(monkeypatch, name, value):
     monkeypatch.setenv(f"CANFUSE_{name}", value)
