@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 
+from app.releases.loaded import LoadedReleases
 from ml.releases import ReleaseStore
 from ml.releases.store import NoRelease
 from ml.scoring import Scorer
@@ -40,18 +40,14 @@ class ReleaseHolder:
         alias: str = "production",
         poll_seconds: float = 0.2,
         retry_seconds: float = 10.0,
-        keep: int = 3,
     ) -> None:
         self.alias = alias
         self.refused: Refusal | None = None
         self._store = store
         self._poll_seconds = poll_seconds
         self._retry_seconds = retry_seconds
-        self._keep = keep
         self._current: Scorer | None = None
-        self._loaded: OrderedDict[str, Scorer] = OrderedDict()
-        self._loading = threading.Lock()
-        self._looking = threading.Lock()
+        self._loaded = LoadedReleases(store)
         self._woken = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._watch, name="release-holder", daemon=True)
@@ -99,7 +95,7 @@ class ReleaseHolder:
             NotFound: the reference names no release.
             CanfuseError: the release is corrupt, too new, or cannot score.
         """
-        return self._load(self._store.resolve(reference))
+        return self._loaded.get(self._store.resolve(reference))
 
     def refresh(self) -> None:
         """Bring what is in use in line with the alias, as far as its release can be used."""
@@ -120,37 +116,14 @@ class ReleaseHolder:
         ):
             return
         try:
-            self._current = self._load(version)
-            self.refused = None
-            logger.info("release %s is in use", version)
+            scorer = self._loaded.get(version)
+            if self._store.aliases().get(self.alias) == version:  # nobody went back meanwhile
+                self._current, self.refused = scorer, None
+                logger.info("release %s is in use", version)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one serves on
             self.refused = Refusal(version, str(error), time.monotonic())
             kept = self._current.version if self._current else "none"
             logger.error("release %s is refused, %s stays in use: %s", version, kept, error)  # noqa: TRY400 - for operators, not a crash
-
-    def _load(self, version: str) -> Scorer:
-        """The scorer of a version, loaded if it is not yet, verified and warm."""
-        if (scorer := self._loaded_already(version)) is not None:
-            return scorer
-        with self._loading:
-            if (scorer := self._loaded_already(version)) is None:
-                scorer = self._store.load(version)  # which verifies every file
-                scorer.warm()
-                self._keep_loaded(scorer)
-        return scorer
-
-    def _loaded_already(self, version: str) -> Scorer | None:
-        # Not behind the lock of loading: a way back to a loaded release waits for nothing.
-        with self._looking:
-            if version in self._loaded:
-                self._loaded.move_to_end(version)
-            return self._loaded.get(version)
-
-    def _keep_loaded(self, scorer: Scorer) -> None:
-        with self._looking:
-            self._loaded[scorer.version] = scorer
-            while len(self._loaded) > self._keep:
-                self._loaded.popitem(last=False)
 
     def _watch(self) -> None:
         while not self._stopped:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,7 @@ from ml.errors import InvalidInput
 
 LARGEST_STANDARD_ID = 0x7FF
 LARGEST_EXTENDED_ID = 0x1FFF_FFFF
+_HEX = re.compile(r"(0[xX])?[0-9a-fA-F]{1,8}")
 
 
 def frames_from(request: ScoreRequest) -> Frames:
@@ -58,12 +61,11 @@ def _ids(given: list[int | str]) -> NDArray[np.int64]:
 
 
 def _from_hex(row: int, text: str) -> int:
-    try:
-        return int(text, 16)
-    except ValueError as error:
+    if not _HEX.fullmatch(text):
         raise InvalidInput(
             f"id.{row}: {text[:20]!r} is no hexadecimal number.", "Write identifiers like 1A0."
-        ) from error
+        )
+    return int(text, 16)
 
 
 def _extended(given: list[bool] | None, can_id: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -35,7 +35,9 @@ class ScoreRequest(BaseModel):
         default=None, description="Identifiers as numbers or hexadecimal text, 11 or 29 bits."
     )
     data: Annotated[list[str], Field(fail_fast=True)] | None = Field(
-        default=None, description="Payloads as hexadecimal text, up to 8 bytes (CAN-FD: 64)."
+        default=None,
+        description="Payloads as hexadecimal text, up to 8 bytes (CAN-FD: 64); for a remote frame "
+        "as many zeros as it asks for. Leave error frames out.",
     )
     extended: Annotated[list[bool], Field(fail_fast=True)] | None = Field(
         default=None, description="Which identifiers have 29 bits; those over 7FF have anyway."
