@@ -1,18 +1,16 @@
 """Peak memory of a whole fusion job, and of an idle service that holds its release.
 
-`python -m benchmarks.memory [--data-dir DIR --preset fusion_hcrl_sa]`. Without a data directory it
-uses a simulated dataset. Limits stand beside what was measured.
+The references are the limits that the project sets itself. With a data directory the job is
+`fusion_hcrl_sa`, without one the demo's on simulated traffic.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,75 +23,56 @@ LIMITS = {"fusion_job": 3 * 1024, "idle_api": 1024}
 START_SECONDS = 120
 
 
-def main() -> None:
-    """Measure both and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--preset", default="fusion_hcrl_sa")
-    args = parser.parse_args()
+def measure(data_dir: Path | None) -> dict[str, Any]:
+    """Megabytes of resident memory, beside the limits."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        data_dir, preset = args.data_dir, args.preset
+        preset = "fusion_hcrl_sa" if data_dir else "fusion_demo"
+        environment = os.environ | {
+            "CANFUSE_HOME": str(home / "var"),
+            "CANFUSE_DATA_DIRS": str(data_dir or home / "data"),
+            "CANFUSE_PORT": "0",
+        }
         if data_dir is None:
-            data_dir, preset = home / "data", "fusion_demo"
-            _canfuse(home, data_dir, "data", "simulate")
+            _peak(["data", "simulate"], environment)
         started = time.perf_counter()
-        _canfuse(home, data_dir, "train", "fusion", "--preset", preset)
+        peaks = {"fusion_job": _peak(["train", "fusion", "--preset", preset], environment)}
         seconds = time.perf_counter() - started
-        job = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / MEGABYTE
-        measured = {"fusion_job": job, "idle_api": _idle_api(home, data_dir)}
-    print(json.dumps({"preset": preset, "job_seconds": round(seconds, 1), **_rows(measured)}, indent=1))
-
-
-def _rows(measured: dict[str, float]) -> dict[str, Any]:
-    return {
-        name: {"peak_mb": round(value), "limit_mb": LIMITS[name], "ratio": round(value / LIMITS[name], 3)}
-        for name, value in measured.items()
+        peaks["idle_api"] = _idle_api(environment)
+    rows = {
+        name: {"peak_mb": round(peak), "limit_mb": LIMITS[name], "ratio": peak / LIMITS[name]}
+        for name, peak in peaks.items()
     }
+    return {"preset": preset, "job_seconds": seconds, **rows}
 
 
-def _canfuse(home: Path, data_dir: Path, *arguments: str) -> None:
+def _peak(arguments: list[str], environment: dict[str, str]) -> float:
+    """Run a command to its end; the largest resident memory that it reached."""
     command = [sys.executable, "-m", "app.cli", "--quiet", *arguments]
-    subprocess.run(command, check=True, env=_environment(home, data_dir), stdout=sys.stderr)
+    child = subprocess.Popen(command, env=environment, stdout=sys.stderr)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {child.returncode}.")
+    return usage.ru_maxrss * 1024 / MEGABYTE
 
 
-def _idle_api(home: Path, data_dir: Path) -> float:
-    """Resident megabytes of the API process, a release loaded and warmed, nothing asked of it."""
-    command = [sys.executable, "-m", "app.server"]
-    environment = _environment(home, data_dir) | {"CANFUSE_PORT": str(_free_port())}
-    server = subprocess.Popen(command, env=environment, stdout=sys.stderr)
-    try:
-        _wait_until_loaded(f"http://127.0.0.1:{environment['CANFUSE_PORT']}")
-        return psutil.Process(server.pid).memory_info().rss / MEGABYTE
-    finally:
-        server.terminate()
-        server.wait()
+def _idle_api(environment: dict[str, str]) -> float:
+    """Resident memory of the API once its release is loaded and warm."""
+    command = [sys.executable, "-m", "benchmarks.programs.idle_api"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        watchdog = threading.Timer(START_SECONDS, server.kill)
+        watchdog.start()
+        try:
+            url = "" if server.stdout is None else server.stdout.readline().strip()
+            _wait_until_loaded(url)
+            return psutil.Process(server.pid).memory_info().rss / MEGABYTE
+        finally:
+            watchdog.cancel()
+            server.terminate()
 
 
 def _wait_until_loaded(url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
     columns = {"anomaly_score": [0.5], "gat_prob": [0.5]}
-    while time.monotonic() < deadline:
-        try:
-            if httpx.post(f"{url}/score", json=columns).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise TimeoutError(f"The API at {url} did not load its release within {START_SECONDS} s.")
-
-
-def _environment(home: Path, data_dir: Path) -> dict[str, str]:
-    return os.environ | {"CANFUSE_HOME": str(home / "var"), "CANFUSE_DATA_DIRS": str(data_dir)}
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-if __name__ == "__main__":
-    main()
+    while not httpx.post(f"{url}/score", json=columns).is_success:
+        time.sleep(0.1)

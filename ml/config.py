@@ -18,4 +18,4 @@ def config(cls: T) -> T:
     unknown fields, so that a misspelt option is an error and never a silent default.
     """
     cls.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
-    return cast(T, dataclass(frozen=True, kw_only=True)(cls))
+    return cast("T", dataclass(frozen=True, kw_only=True)(cls))

@@ -35,7 +35,7 @@ def load_labelled(capture: Capture, window: WindowConfig) -> LabelledCapture:
     if frames.label is None:
         raise InvalidInput(
             f"Capture {capture.name} has no labels.",
-            "Label its frames, or move it to an attack-free split under a name like `attack-free-1`.",
+            "Label its frames, or name it `attack-free-…` if it has no attack.",
         )
     try:
         return LabelledCapture(capture, build_graphs(frames, window))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +16,9 @@ from ml.errors import InvalidInput
 BLOCKS = 10
 VALIDATION_BLOCKS = (4, 9)
 MAX_FOLDS = 3
+SEEN_FOLDS = 2
+
+Question = Literal["unseen kind", "seen kind"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,19 @@ class Holdout:
     by: Literal["capture", "time block"]
 
 
+@dataclass(frozen=True)
+class Fold:
+    """Captures to be scored by experts that are trained on all the others.
+
+    Attributes:
+        question: whether the experts know the held-out kinds of attack from other captures.
+        held_out: indices of the captures.
+    """
+
+    question: Question
+    held_out: tuple[int, ...]
+
+
 def hold_out(captures: Sequence[Capture], windows: Sequence[int], overlap: int) -> Holdout:
     """Choose validation windows.
 
@@ -40,17 +56,20 @@ def hold_out(captures: Sequence[Capture], windows: Sequence[int], overlap: int) 
     a neighbour of what it was trained on looks better than it is.
 
     Args:
-        captures: the captures, in the order of their windows.
+        captures: the captures, in the order of their windows; one that occurs twice is held out, or
+            not, both times.
         windows: how many windows each has.
         overlap: windows to leave out on either side of a block, so that no frame is in both parts.
     """
-    groups = Counter((c.vehicle, c.attack) for c in captures)
-    whole = min(groups.values()) > 1
-    last_of_group = {(c.vehicle, c.attack): i for i, c in enumerate(captures)}
-    parts: list[NDArray[np.int8]] = []
-    for i, (capture, count) in enumerate(zip(captures, windows, strict=True)):
-        held = last_of_group[capture.vehicle, capture.attack] == i
-        parts.append(np.full(count, int(held), np.int8) if whole else _blocks(count, overlap))
+    groups: defaultdict[tuple[str, str | None], list[Capture]] = defaultdict(list)
+    for capture in dict.fromkeys(captures):
+        groups[capture.vehicle, capture.attack].append(capture)
+    whole = all(len(members) > 1 for members in groups.values())
+    last = {members[-1] for members in groups.values()}
+    parts = [
+        np.full(count, int(capture in last), np.int8) if whole else _blocks(count, overlap)
+        for capture, count in zip(captures, windows, strict=True)
+    ]
     role = np.concatenate(parts)
     return Holdout(
         train=np.flatnonzero(role == 0),
@@ -59,36 +78,52 @@ def hold_out(captures: Sequence[Capture], windows: Sequence[int], overlap: int) 
     )
 
 
-def cross_fit_folds(captures: Sequence[Capture]) -> list[list[int]]:
-    """Group captures into folds, each to be scored by experts trained on the other folds.
+def cross_fit_folds(captures: Sequence[Capture]) -> list[Fold]:
+    """Plan which captures are scored by experts that were trained on which others.
 
-    Where there are two or more kinds of attack a fold holds out whole kinds, so that the fusion
-    learns how the experts do on an attack that they never saw; otherwise it holds out captures. An
-    attack-free capture goes to a fold that leaves other traffic of its car to train on.
+    Two questions are asked of the experts, each wherever the captures allow it: how do they do on
+    an attack of a kind that they never saw (a fold holds out whole kinds), and how on a new capture
+    of a kind that they know (a fold holds out captures whose kind stays in training)? A fusion that
+    learnt from the first alone would never trust a classifier, from the second alone always.
 
     Returns:
-        for each fold the indices of its captures.
+        the folds; a capture is held out once for each question that can be asked of it.
 
     Raises:
         InvalidInput: there are fewer than two captures with attacks.
     """
-    attacked = [i for i, c in enumerate(captures) if c.attack is not None]
-    if len(attacked) < 2:
+    kinds: defaultdict[str, list[int]] = defaultdict(list)
+    for i, capture in enumerate(captures):
+        if capture.attack is not None:
+            kinds[capture.attack].append(i)
+    attacked = sum(len(members) for members in kinds.values())
+    if attacked < 2:
         raise InvalidInput(
-            f"Cross-fitting needs at least two training captures with attacks, there are {len(attacked)}.",
+            f"Cross-fitting needs two training captures with attacks, there are {attacked}.",
             "Add captures, or set `data.in_sample` to train the fusion on in-sample predictions.",
         )
-    kinds = defaultdict(list)
-    for i in attacked:
-        kinds[captures[i].attack].append(i)
-    groups = list(kinds.values()) if len(kinds) > 1 else [[i] for i in attacked]
-    folds: list[list[int]] = [[] for _ in range(min(len(groups), MAX_FOLDS))]
+    folds: list[Fold] = []
+    if len(kinds) > 1:
+        folds += _folds("unseen kind", list(kinds.values()), MAX_FOLDS, captures)
+    repeated = [members for members in kinds.values() if len(members) > 1]
+    if repeated:
+        turns = [[m[turn::SEEN_FOLDS] for m in repeated] for turn in range(SEEN_FOLDS)]
+        groups = [[i for part in turn for i in part] for turn in turns]
+        folds += _folds("seen kind", groups, SEEN_FOLDS, captures)
+    return folds
+
+
+def _folds(
+    question: Question, groups: list[list[int]], most: int, captures: Sequence[Capture]
+) -> list[Fold]:
+    """Spread groups of attacked captures, then the attack-free ones, over folds."""
+    held_out: list[list[int]] = [[] for _ in range(min(len(groups), most))]
     for n, group in enumerate(groups):
-        folds[n % len(folds)].extend(group)
+        held_out[n % len(held_out)].extend(group)
     for i, capture in enumerate(captures):
         if capture.attack is None:
-            min(folds, key=lambda fold: _crowding(fold, captures, capture)).append(i)
-    return folds
+            min(held_out, key=lambda fold: _crowding(fold, captures, capture)).append(i)
+    return [Fold(question, tuple(sorted(members))) for members in held_out]
 
 
 def _crowding(fold: list[int], captures: Sequence[Capture], capture: Capture) -> tuple[int, int]:

@@ -53,7 +53,7 @@ def window_labels(
 def window_bounds(
     frames: Frames, starts: NDArray[np.intp], size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Timestamps in seconds of each window's first and last frame, two arrays of shape (windows,)."""
+    """Seconds of each window's first and last frame, two arrays of shape (windows,)."""
     return frames.timestamp[starts], frames.timestamp[starts + size - 1]
 
 

@@ -19,8 +19,9 @@ def tune_threshold(labels: Labels, scores: Scores) -> float:
     """The threshold with the highest F1 of `score >= threshold`.
 
     Among equally good thresholds it is the middle of the widest gap between neighbouring scores
-    (in log-odds where they lie in [0, 1]), which leaves new scores the most room on both sides. The value is exact in single precision,
-    so single and double precision scores get the same verdicts. O(W log W).
+    (in log-odds where they lie in [0, 1]), which leaves new scores the most room on both sides. The
+    value is exact in single precision, so single and double precision scores get the same verdicts.
+    O(W log W).
 
     Args:
         labels: (W,), non-zero where the window holds an attack; both classes must occur.

@@ -2,7 +2,8 @@
 
 A policy trained on predictions that the experts made about their own training windows learns to
 trust the expert that memorised most. So each prediction comes from experts that saw neither that
-capture nor, where there are two or more kinds, that kind of attack.
+capture. Each attack is predicted, as far as the captures allow, twice: by experts that never saw
+its kind, and by experts that know the kind from other captures.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ class PredictionCache:
     """The experts' scores of every training window.
 
     Attributes:
-        table: one row a window, in time order within a capture: capture, attack, vehicle, fold,
-            window_start, window_end, label, each expert's raw score and its calibrated one.
+        table: one row a prediction, in time order within a fold's capture: capture, attack,
+            vehicle, fold, question (see `ml.can.splits.cross_fit_folds`), window_start, window_end,
+            label, each expert's raw score and its calibrated one.
         calibrations: by expert, fitted on the raw scores.
         cross_fitted: False where the experts scored their own training windows.
         reason: why it was built, "" where an existing one was used.
@@ -69,6 +71,12 @@ class PredictionCache:
     def label(self) -> NDArray[np.uint8]:
         """(n,) 1 for an attack."""
         return self.column("label")
+
+    @property
+    def part(self) -> NDArray[np.int64]:
+        """(n,) which prediction run, of one capture by one fold's experts, a row belongs to."""
+        part = pl.struct("fold", "capture").rle_id()
+        return self.table.select(part.cast(pl.Int64)).to_series().to_numpy()
 
     @staticmethod
     def read(folder: Path) -> PredictionCache:
@@ -127,7 +135,10 @@ class PredictionCacheBuilder:
         if bank is None:
             parts = self._cross_fit(captures, progress)
         else:
-            parts = [_frame(c, bank.raw(c.graphs, self.data.batch_size), fold=-1) for c in captures]
+            parts = [
+                _frame(c, bank.raw(c.graphs, self.data.batch_size), fold=-1, question="in-sample")
+                for c in captures
+            ]
         cache = _calibrated(pl.concat(parts), cross_fitted=bank is None, reason=reason)
         self._write(cache, digests)
         return cache
@@ -164,15 +175,15 @@ class PredictionCacheBuilder:
 
     def _cross_fit(self, captures: Sequence[LabelledCapture], progress: Span) -> list[pl.DataFrame]:
         folds = cross_fit_folds([c.capture for c in captures])
-        rows: dict[int, pl.DataFrame] = {}
-        for n, held_out in enumerate(folds):
+        parts: list[pl.DataFrame] = []
+        for n, fold in enumerate(folds):
             span = progress.span(n / len(folds), (n + 1) / len(folds))
-            kept = [c for i, c in enumerate(captures) if i not in held_out]
+            kept = [c for i, c in enumerate(captures) if i not in fold.held_out]
             bank = self._fold_bank(n, kept, span)
-            for i in held_out:
+            for i in fold.held_out:
                 raw = bank.raw(captures[i].graphs, self.data.batch_size)
-                rows[i] = _frame(captures[i], raw, fold=n)
-        return [rows[i] for i in range(len(captures))]
+                parts.append(_frame(captures[i], raw, fold=n, question=fold.question))
+        return parts
 
     def _fold_bank(self, fold: int, kept: Sequence[LabelledCapture], progress: Span) -> ExpertBank:
         progress.context.log(
@@ -205,7 +216,7 @@ class PredictionCacheBuilder:
 
 
 def _frame(
-    captured: LabelledCapture, raw: Mapping[str, NDArray[np.float32]], fold: int
+    captured: LabelledCapture, raw: Mapping[str, NDArray[np.float32]], fold: int, question: str
 ) -> pl.DataFrame:
     graphs, capture = captured.graphs, captured.capture
     return pl.DataFrame(
@@ -220,6 +231,7 @@ def _frame(
         vehicle=pl.lit(capture.vehicle),
         attack=pl.lit(capture.attack, pl.String),
         fold=pl.lit(fold, pl.Int32),
+        question=pl.lit(question),
     )
 
 

@@ -50,7 +50,7 @@ def train_fusion(
         cache.anomaly_score,
         cache.gat_prob,
         cache.label,
-        cache.column("capture"),
+        cache.part,
         agent.episode_length,
     )
     size = agent.fusion_batch_size

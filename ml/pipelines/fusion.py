@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import polars as pl
 from pydantic import Field
 
 from ml.can.datasets import Dataset
@@ -144,10 +145,11 @@ def _train_agent(
     config: FusionConfig, context: Context, captures: list[LabelledCapture], cache: PredictionCache
 ) -> FusionLightningModule:
     name = stages.file_name(config.dataset)
+    known = {c.capture.name: c.capture for c in captures}
+    runs = cache.table.select(pl.struct("fold", "capture").rle().alias("run")).unnest("run")
+    names = runs["value"].struct.field("capture")
     held = hold_out(
-        [c.capture for c in captures],
-        [len(c.graphs) for c in captures],
-        window_overlap(config.window),
+        [known[name] for name in names], runs["len"].to_list(), window_overlap(config.window)
     )
     context.log(f"The agent validates on a {held.by} hold-out of the prediction cache.")
     return train_fusion(

@@ -11,7 +11,7 @@ from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import Pipeline
 
 
-def check(config: SimulationConfig, workspace: Workspace, trusted: bool) -> None:  # noqa: FBT001 - the protocol of `Pipeline.check`
+def check(config: SimulationConfig, workspace: Workspace, trusted: bool) -> None:
     """Refuse where there is no data directory."""
     del config, trusted
     if not workspace.data_dirs:
@@ -31,6 +31,4 @@ def run(config: SimulationConfig, context: Context) -> dict[str, Any]:
     }
 
 
-KIND = Pipeline(
-    "simulate", SimulationConfig, run, "Simulate a dataset.", check, accelerated=False
-)
+KIND = Pipeline("simulate", SimulationConfig, run, "Simulate a dataset.", check, accelerated=False)

@@ -37,7 +37,7 @@ class SimulationConfig:
 
     name: Name = "simulated"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    seconds: Annotated[float, Field(ge=5, le=3600)] = 20.0
+    seconds: Annotated[float, Field(ge=5, le=3600)] = 15.0
     bursts: Annotated[int, Field(ge=1, le=20)] = 2
     attack_share: Annotated[float, Field(ge=0.05, le=0.4)] = 0.3
     jitter: Annotated[float, Field(ge=0, le=0.1)] = 0.02

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +42,14 @@ class Plan:
 def plan_captures(config: SimulationConfig) -> Iterator[Plan]:
     """What the dataset consists of.
 
-    Each known attack is trained on one known vehicle and tested on another, taken in turn.
+    Each known attack is seen in training on every known vehicle, in other drives than in tests.
     """
     known, hidden = config.known_vehicles, config.hidden_vehicle
     for vehicle in known:
         yield Plan("train_01_attack_free", vehicle, None)
-    for attack, vehicle in zip(config.known_attacks, cycle(known)):
+    for attack, vehicle in product(config.known_attacks, known):
         yield Plan("train_02_with_attacks", vehicle, attack)
-    for attack, vehicle in zip(config.known_attacks, cycle(known[1:] + known[:1])):
+    for attack, vehicle in zip(config.known_attacks, cycle(known)):
         yield Plan("test_01_known_vehicle_known_attack", vehicle, attack)
     for attack in config.known_attacks[:3]:
         yield Plan("test_02_unknown_vehicle_known_attack", hidden, attack)

@@ -1,5 +1,8 @@
 """Window graphs, against a plain reading of their definition."""
 
+from dataclasses import fields
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from frame_strategies import labelled_frames
@@ -8,13 +11,17 @@ from hypothesis import strategies as st
 
 from ml.can import graphs as graphs_module
 from ml.can.frames import Flag, Frames
-from ml.can.graphs import EDGE_FEATURES, NODE_FEATURES, build_graphs, log_seconds
+from ml.can.graphs import (
+    EDGE_FEATURES,
+    NODE_FEATURES,
+    WindowGraphs,
+    build_graphs,
+    log_seconds,
+)
 from ml.can.windows import WindowConfig, window_overlap
 from ml.errors import InvalidInput
 
-WINDOWS = st.builds(
-    WindowConfig, window_size=st.integers(2, 8), stride=st.integers(1, 10)
-)
+WINDOWS = st.builds(WindowConfig, window_size=st.integers(2, 8), stride=st.integers(1, 10))
 
 
 def graph_of_window(frames: Frames):
@@ -24,12 +31,12 @@ def graph_of_window(frames: Frames):
         nodes.setdefault(identifier, []).append(i)
     edges = {}
     ids = frames.arbitration.tolist()
-    for i, step in enumerate(zip(ids[:-1], ids[1:], strict=True)):
+    for i, step in enumerate(pairwise(ids)):
         edges.setdefault(step, []).append(i)
     return dict(sorted(nodes.items())), edges
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(labelled_frames(), WINDOWS)
 def test_every_window_has_the_nodes_edges_and_statistics_of_its_frames(frames, config):
     graphs = build_graphs(frames, config)
@@ -52,8 +59,9 @@ def test_every_window_has_the_nodes_edges_and_statistics_of_its_frames(frames, c
         source, target = graphs.arbitration[graphs.edge_index[:, links]]
         assert set(zip(source.tolist(), target.tolist(), strict=True)) == set(edges)
         counts = graphs.edge[links][:, EDGE_FEATURES.index("count")] * config.window_size
-        per_edge = dict(zip(zip(source.tolist(), target.tolist(), strict=True), counts, strict=True))
-        assert {k: round(float(v)) for k, v in per_edge.items()} == {k: len(v) for k, v in edges.items()}
+        steps = zip(source.tolist(), target.tolist(), strict=True)
+        counted = {step: round(float(c)) for step, c in zip(steps, counts, strict=True)}
+        assert counted == {step: len(places) for step, places in edges.items()}
 
 
 def _node(window: Frames, rows: list[int], size: int) -> dict[str, float]:
@@ -74,7 +82,7 @@ def _node(window: Frames, rows: list[int], size: int) -> dict[str, float]:
     }
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(labelled_frames(), WINDOWS)
 def test_graphs_do_not_depend_on_how_many_windows_are_built_at_once(frames, config):
     """No window is cut, moved or lost where one chunk of work ends and the next begins."""
@@ -82,11 +90,11 @@ def test_graphs_do_not_depend_on_how_many_windows_are_built_at_once(frames, conf
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(graphs_module, "WINDOWS_AT_ONCE", 3)
         chunked = build_graphs(frames, config)
-    for name in ("arbitration", "node", "node_ptr", "edge_index", "edge", "edge_ptr", "window", "label"):
+    for name in (f.name for f in fields(WindowGraphs)):
         np.testing.assert_array_equal(getattr(whole, name), getattr(chunked, name), err_msg=name)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(labelled_frames(smallest=20), st.integers(2, 8))
 def test_a_window_alone_has_the_same_graph_as_among_others(frames, size):
     config = WindowConfig(window_size=size, stride=size)
@@ -99,7 +107,7 @@ def test_a_window_alone_has_the_same_graph_as_among_others(frames, size):
 
 
 @given(labelled_frames(smallest=30), WINDOWS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_features_are_finite_and_of_order_one(frames, config):
     graphs = build_graphs(frames, config)
     for values in (graphs.node, graphs.edge, graphs.window):
@@ -142,7 +150,8 @@ def test_can_fd_payloads_give_the_same_number_of_features():
         length=np.full(n, 64, np.uint8),
         payload=np.random.default_rng(0).integers(0, 256, (n, 64), dtype=np.uint8),
     )
-    assert build_graphs(frames, WindowConfig(window_size=5, stride=5)).node.shape == (2, len(NODE_FEATURES))
+    graphs = build_graphs(frames, WindowConfig(window_size=5, stride=5))
+    assert graphs.node.shape == (2, len(NODE_FEATURES))
 
 
 def test_a_window_longer_than_the_traffic_is_refused_with_both_numbers():

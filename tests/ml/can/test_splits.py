@@ -27,7 +27,12 @@ CAPTURES = st.lists(
     min_size=1,
     max_size=12,
 )
-HCRL_SA = [capture("kia", None), capture("sonata", None), capture("kia", "DoS"), capture("sonata", "fuzzing")]
+HCRL_SA = [
+    capture("kia", None),
+    capture("sonata", None),
+    capture("kia", "DoS"),
+    capture("sonata", "fuzzing"),
+]
 
 
 @given(CAPTURES, st.integers(1, 200), st.integers(0, 3))
@@ -54,22 +59,41 @@ def test_whole_captures_are_held_out_where_each_kind_has_two():
 
 
 @given(CAPTURES)
-def test_every_capture_is_predicted_once_by_experts_that_never_saw_it_or_its_attack(captures):
-    kinds = {c.attack for c in captures} - {None}
-    attacked = sum(c.attack is not None for c in captures)
-    if attacked < 2:
-        with pytest.raises(InvalidInput, match="at least two training captures with attacks"):
+def test_no_expert_predicts_a_capture_that_it_saw_and_each_question_is_kept_honest(captures):
+    if sum(c.attack is not None for c in captures) < 2:
+        with pytest.raises(InvalidInput, match="two training captures with attacks"):
             cross_fit_folds(captures)
         return
     folds = cross_fit_folds(captures)
-    assert sorted(i for fold in folds for i in fold) == list(range(len(captures)))
     for fold in folds:
-        kept = [c for i, c in enumerate(captures) if i not in fold]
-        assert any(c.attack is not None for c in kept)
-        if len(kinds) > 1:
-            assert not {captures[i].attack for i in fold} - {None} & {c.attack for c in kept}
+        kept = {c.attack for i, c in enumerate(captures) if i not in fold.held_out} - {None}
+        held = {captures[i].attack for i in fold.held_out} - {None}
+        assert kept
+        if fold.question == "unseen kind":
+            assert not held & kept
+        else:
+            assert held <= kept
+    for question in {fold.question for fold in folds}:
+        asked = [i for fold in folds if fold.question == question for i in fold.held_out]
+        assert len(asked) == len(set(asked))
+        assert {i for i, c in enumerate(captures) if c.attack is None} <= set(asked)
+
+
+def test_both_questions_are_asked_where_kinds_have_several_captures():
+    captures = [capture(v, kind) for kind in ("DoS", "fuzzing", None) for v in ("kia", "sonata")]
+    questions = [fold.question for fold in cross_fit_folds(captures)]
+    assert questions == ["unseen kind"] * 2 + ["seen kind"] * 2
 
 
 def test_folds_leave_traffic_of_every_car_to_train_on():
     for fold in cross_fit_folds(HCRL_SA):
-        assert {c.vehicle for i, c in enumerate(HCRL_SA) if i not in fold} == {"kia", "sonata"}
+        assert fold.question == "unseen kind"
+        kept = {c.vehicle for i, c in enumerate(HCRL_SA) if i not in fold.held_out}
+        assert kept == {"kia", "sonata"}
+
+
+def test_a_capture_that_was_predicted_twice_is_held_out_both_times_or_never():
+    captures = [capture("kia", kind, run) for kind in (None, "DoS") for run in range(2)]
+    held = hold_out([*captures, *captures], [1] * 8, 0)
+    assert held.by == "capture"
+    assert held.validation.tolist() == [1, 3, 5, 7]

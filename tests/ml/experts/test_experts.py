@@ -1,12 +1,18 @@
 """The experts: batches, scores, memory, calibration."""
 
+from dataclasses import replace
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.can.datasets import find_dataset
 from ml.can.graphs import WindowGraphs
+from ml.can.loading import load_labelled
+from ml.can.windows import WindowConfig
 from ml.errors import InvalidInput
 from ml.experts.batch import GraphBatch, GraphLoader
 from ml.experts.calibration import Calibration
@@ -20,10 +26,6 @@ def bank(tiny_release_store):
 
 @pytest.fixture(scope="module")
 def graphs(tiny_job) -> WindowGraphs:
-    from ml.can.datasets import find_dataset
-    from ml.can.loading import load_labelled
-    from ml.can.windows import WindowConfig
-
     dataset = find_dataset("tiny", tiny_job["workspace"].data_dirs)
     return load_labelled(dataset.test[0], WindowConfig()).graphs
 
@@ -35,7 +37,7 @@ def test_a_windows_score_does_not_depend_on_its_company(bank, graphs, batch_size
         np.testing.assert_allclose(scores, together[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(places=st.lists(st.floats(0, 0.999), min_size=1, max_size=9))
 def test_taking_windows_takes_exactly_their_nodes_and_edges(bank, graphs, places):
     batch = GraphBatch.of(graphs, bank.vocabulary)
@@ -69,7 +71,7 @@ def test_a_device_that_runs_out_of_memory_gets_smaller_batches_and_the_same_scor
         """An expert whose device holds 5 windows at most."""
 
         device = torch.device("cpu")
-        tried: list[int] = []
+        tried: ClassVar[list[int]] = []
 
         def raw_score(self, batch):
             self.tried.append(len(batch))
@@ -84,11 +86,10 @@ def test_a_device_that_runs_out_of_memory_gets_smaller_batches_and_the_same_scor
 
 
 def test_an_unknown_id_is_an_anomaly_on_any_window(bank, graphs):
-    from dataclasses import replace
-
     odd = graphs.arbitration.copy()
     odd[graphs.node_ptr[0]] = 0x7FD
-    usual, strange = (bank.raw(replace(graphs, arbitration=ids))["vgae"] for ids in (graphs.arbitration, odd))
+    usual = bank.raw(graphs)["vgae"]
+    strange = bank.raw(replace(graphs, arbitration=odd))["vgae"]
     assert strange[0] > usual[0] + 1
     np.testing.assert_allclose(strange[1:], usual[1:])
 

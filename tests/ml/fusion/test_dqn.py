@@ -4,6 +4,7 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from torch.nn import functional
@@ -41,8 +42,6 @@ def transitions(n: int, *, done: float = 1.0) -> Transitions:
 
 def cached(n: int = 600, seed: int = 0) -> PredictionCache:
     """Windows on which the VGAE is right and the GAT is a coin flip."""
-    import polars as pl
-
     rng = np.random.default_rng(seed)
     label = (np.arange(n) // 50 % 2).astype(np.uint8)
     anomaly = np.clip(0.2 + 0.6 * label + rng.normal(0, 0.05, n), 0, 1).astype(np.float32)
@@ -102,13 +101,15 @@ def test_the_target_network_moves_only_every_so_many_steps():
     moved = []
     for step in range(3):
         agent.on_train_batch_end(None, None, step)
-        same = [torch.equal(a, b) for a, b in zip(agent.q_network.parameters(), agent.target_network.parameters(), strict=True)]
-        moved.append(all(same))
+        pairs = zip(agent.q_network.parameters(), agent.target_network.parameters(), strict=True)
+        moved.append(all(torch.equal(a, b) for a, b in pairs))
     assert moved == [False, False, True]
 
 
 def test_each_window_flips_its_own_coin_and_the_share_of_chance_falls_with_every_step():
-    agent = module(FusionAgentConfig(fusion_epsilon=0.5, fusion_epsilon_decay=0.9, fusion_min_epsilon=0.4))
+    agent = module(
+        FusionAgentConfig(fusion_epsilon=0.5, fusion_epsilon_decay=0.9, fusion_min_epsilon=0.4)
+    )
     state = torch.full((20_000, 2), 0.35)
     greedy = agent.q_network(state[:1]).argmax()
     explored = (agent.act(state) != greedy).float().mean().item()
@@ -138,7 +139,7 @@ def test_an_interrupted_training_ends_with_the_result_of_an_uninterrupted_one(tm
     with pytest.raises(Cancelled):
         fit(tmp_path / "parts", 8, after=3)
     resumed, seen = fit(tmp_path / "parts", 8)
-    assert [e["step"] for e in seen if e["event"] == "metrics"][0] == 3
+    assert next(e["step"] for e in seen if e["event"] == "metrics") == 3
     for name, weights in whole.state_dict().items():
         assert torch.equal(weights, resumed.state_dict()[name]), name
 
@@ -153,8 +154,8 @@ def test_a_finished_training_is_not_done_again(tmp_path):
 def test_the_agent_learns_to_trust_the_expert_that_is_right(tmp_path):
     trained, seen = fit(tmp_path, 30, agent=FusionAgentConfig(fusion_batch_size=64))
     cache = cached(seed=1)
-    policy = TablePolicy(trained.get_policy())
-    fused = fuse(policy.alpha(cache.anomaly_score, cache.gat_prob), cache.anomaly_score, cache.gat_prob)
+    scores = cache.anomaly_score, cache.gat_prob
+    fused = fuse(TablePolicy(trained.get_policy()).alpha(*scores), *scores)
     accuracy = ((fused >= 0.5) == cache.label).mean()
     mean = ((cache.anomaly_score + cache.gat_prob) / 2 >= 0.5) == cache.label
     assert accuracy > 0.97 > mean.mean()
@@ -166,7 +167,11 @@ def test_a_training_leaves_the_files_that_its_users_look_for(tmp_path):
     names = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert "checkpoints/last.ckpt" in names
     assert any("fusion_test_epoch0" in n and "_val_accuracy" in n for n in names)
-    assert {"csv/version_0/metrics.csv", "csv/version_0/hparams.yaml", "trained.safetensors"} <= names
+    assert {
+        "csv/version_0/metrics.csv",
+        "csv/version_0/hparams.yaml",
+        "trained.safetensors",
+    } <= names
     assert any("tensorboard/events.out.tfevents" in n for n in names)
 
 

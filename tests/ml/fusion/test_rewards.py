@@ -73,10 +73,13 @@ def test_a_reward_by_import_path_is_for_the_trusted_command_line_only():
     with pytest.raises(InvalidInput, match="command line only"):
         reward_function(config)
     imported = reward_function(config, trusted=True)
-    assert imported(torch.tensor([0.2, 0.9]), torch.tensor([1.0, 0.0])).tolist() == pytest.approx([1, 0.9])
+    worth = imported(torch.tensor([0.2, 0.9]), torch.tensor([1.0, 0.0]))
+    assert worth.tolist() == pytest.approx([1, 0.9])
 
 
-@pytest.mark.parametrize("path", ["no.such.module:f", "torch:no_such_name", "torch:__version__", ":x"])
+@pytest.mark.parametrize(
+    "path", ["no.such.module:f", "torch:no_such_name", "torch:__version__", ":x"]
+)
 def test_an_import_path_that_leads_nowhere_says_so(path):
-    with pytest.raises(InvalidInput, match="package.module:function"):
+    with pytest.raises(InvalidInput, match=r"package\.module:function"):
         reward_function(FusionAgentConfig(reward=path), trusted=True)

@@ -26,7 +26,10 @@ def bundle(folder: Path, content: str = "one", **facts) -> str:
 
 
 def test_the_version_is_a_digest_of_the_content_and_of_nothing_else(tmp_path):
-    versions = [bundle(tmp_path / name, content) for name, content in (("a", "one"), ("b", "one"), ("c", "two"))]
+    versions = [
+        bundle(tmp_path / name, content)
+        for name, content in (("a", "one"), ("b", "one"), ("c", "two"))
+    ]
     assert versions[0] == versions[1] != versions[2]
     assert bundle(tmp_path / "d", "one", metrics={"f1": 0.5}) == versions[0]
 
@@ -90,8 +93,10 @@ def test_a_release_that_is_not_what_it_says_is_never_loaded(store, damage):
 
 def test_a_release_made_by_a_newer_version_says_so(store):
     path = store.path("production") / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99, "novelty": 1}))
-    with pytest.raises(ReleaseTooNew, match="layout 99.*Upgrade canfuse"):
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), "schema_version": 99, "novelty": 1})
+    )
+    with pytest.raises(ReleaseTooNew, match=r"layout 99.*Upgrade canfuse"):
         store.load("production")
 
 
@@ -121,10 +126,12 @@ def test_experts_alone_cannot_score(tmp_path):
         store.load("experts")
 
 
-def test_a_manifest_tells_where_a_release_comes_from(tiny_job, tiny_release_store):
+def test_a_manifest_tells_where_a_release_comes_from(tiny_release_store):
     manifest = read_manifest(tiny_release_store.path("production"))
     assert manifest.dataset["name"] == "tiny"
     assert manifest.config["agent"]["alpha_steps"] == 21
     assert manifest.metrics["cross_fitted"] is True
     assert {"torch", "safetensors"} <= set(manifest.libraries)
-    assert {"vgae.safetensors", "gat.safetensors", "policy.npy", "policy.safetensors"} <= set(manifest.files)
+    assert {"vgae.safetensors", "gat.safetensors", "policy.npy", "policy.safetensors"} <= set(
+        manifest.files
+    )
