@@ -47,6 +47,7 @@ def cached(n: int = 600, seed: int = 0) -> PredictionCache:
     anomaly = np.clip(0.2 + 0.6 * label + rng.normal(0, 0.05, n), 0, 1).astype(np.float32)
     table = pl.DataFrame(
         {
+            "fold": [0] * n,
             "capture": ["a"] * (n // 2) + ["b"] * (n - n // 2),
             "label": label,
             "anomaly_score": anomaly,
