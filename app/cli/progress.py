@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from app.cli.terminal import errors, manner, note, warn
 
@@ -79,7 +80,12 @@ def progress(title: str) -> Iterator[Reporter]:
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[message]}", style="dim", markup=False),
+        TextColumn(
+            "{task.fields[message]}",
+            style="dim",
+            markup=False,
+            table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+        ),
     )
-    with Progress(*columns, console=errors(), transient=True) as shown:
+    with Progress(*columns, console=errors(), transient=True, expand=True) as shown:
         yield Bar(shown, title)

@@ -13,56 +13,59 @@ group = typer.Typer(
     name="train", help="Train experts, or experts and their fusion; publishes a release."
 )
 
+Preset = Annotated[
+    str | None,
+    typer.Option(help="Preset to start from, as in `canfuse presets`.", show_default=False),
+]
+Dataset = Annotated[
+    str | None,
+    typer.Option(help="Dataset to train on, or several joined by commas.", show_default=False),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs", "--max-epochs", help="Most passes over the training data.", show_default=False
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option("--batch-size", "--batch_size", help="Windows a step.", show_default=False),
+]
+LearningRate = Annotated[float | None, typer.Option(help="Learning rate.", show_default=False)]
+Experts = Annotated[
+    str | None,
+    typer.Option(
+        help="Fusion only: release whose experts to use instead of training new ones.",
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    str | None,
+    typer.Option(
+        "--resume",
+        "--resume-from",
+        metavar="RUN",
+        help="Go on with an interrupted run: its name, its folder, a checkpoint in it, or 'last'.",
+        show_default=False,
+    ),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Few epochs, to see that all works.")]
+ListPresets = Annotated[bool, typer.Option("--list-presets", help="List the presets and exit.")]
+
 
 def _train(
     context: typer.Context,
     *,
     overrides: Overrides = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="Preset to start from, as in `canfuse presets`.", show_default=False),
-    ] = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="Dataset to train on, or several joined by commas.", show_default=False),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            "--epochs",
-            "--max-epochs",
-            help="Most passes over the training data.",
-            show_default=False,
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option("--batch-size", "--batch_size", help="Windows a step.", show_default=False),
-    ] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default=False)] = None,
-    experts: Annotated[
-        str | None,
-        typer.Option(
-            help="Fusion only: release whose experts to use instead of training new ones.",
-            show_default=False,
-        ),
-    ] = None,
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            "--resume",
-            "--resume-from",
-            metavar="FOLDER",
-            help="Go on with an interrupted run: its folder or its name, or 'last'.",
-            show_default=False,
-        ),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Few epochs, to see that all works.")
-    ] = False,
-    list_presets: Annotated[
-        bool, typer.Option("--list-presets", help="List the presets and exit.")
-    ] = False,
+    preset: Preset = None,
+    dataset: Dataset = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    lr: LearningRate = None,
+    experts: Experts = None,
+    resume: Resume = None,
+    quick: Quick = False,
+    list_presets: ListPresets = False,
     home: Home = None,
     data_dirs: DataDirs = None,
 ) -> None:

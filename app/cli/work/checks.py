@@ -2,71 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
-import socket
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Literal
 
 from rich.text import Text
 
 from app.cli.terminal import say, show, table
+from app.cli.work import findings
+from app.cli.work.findings import LIBRARIES, Finding
 from app.settings import Settings
-from ml.can.datasets import dataset_names
 from ml.errors import CanfuseError
-from ml.releases import ReleaseStore
-from workers.broker import EmbeddedBroker
-from workers.broker_setup import answers, find_program, find_url
-from workers.jobs import open_store
 
-State = Literal["ok", "advice", "failed"]
-NEEDED_GB = 2.0
-LIBRARIES = (
-    "torch",
-    "torch-geometric",
-    "pytorch-lightning",
-    "polars",
-    "fastapi",
-    "celery",
-    "sqlalchemy",
-)
 _MARKS = {"ok": ("✔", "green"), "advice": ("–", "yellow"), "failed": ("✖", "red")}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        state: "advice" where canfuse works but something may be missing.
-        hint: what to do about it.
-    """
-
-    what: str
-    state: State
-    detail: str
-    hint: str = ""
 
 
 def verify(settings: Settings, *, verbose: bool) -> bool:
     """Look at everything, print it, and say whether all that is needed is there."""
-    findings = list(look(settings))
+    found = list(look(settings))
     made = table("", "What", "Found")
-    for finding in findings:
+    for finding in found:
         hint = (f"\n{finding.hint}", "yellow") if finding.hint else ""
         mark = Text(*_MARKS[finding.state])
         made.add_row(mark, finding.what, Text.assemble(finding.detail, hint))
     for what, detail in _particulars(settings) if verbose else ():
         made.add_row("", what, Text(detail, style="dim"))
     show(made)
-    failed = sum(finding.state == "failed" for finding in findings)
+    failed = sum(finding.state == "failed" for finding in found)
     say(
-        f"{failed} of {len(findings)} checks failed."
+        f"{failed} of {len(found)} checks failed."
         if failed
         else "Everything that is needed is there."
     )
@@ -76,15 +38,15 @@ def verify(settings: Settings, *, verbose: bool) -> bool:
 def look(settings: Settings) -> Iterator[Finding]:
     """Each check's finding. A check that fails in a way of its own becomes one, too."""
     checks: dict[str, Callable[[Settings], Finding]] = {
-        "Installation": _installation,
-        "GPU": _gpu,
-        "Storage": _storage,
-        "Disk space": _space,
-        "Database": _database,
-        "Broker": _broker,
-        "Datasets": _datasets,
-        "Release": _release,
-        "Service": _service,
+        "Installation": findings.installation,
+        "GPU": findings.gpu,
+        "Storage": findings.storage,
+        "Disk space": findings.space,
+        "Database": findings.database,
+        "Broker": findings.broker,
+        "Datasets": findings.datasets,
+        "Release": findings.release,
+        "Service": findings.service,
     }
     for what, check in checks.items():
         try:
@@ -95,118 +57,9 @@ def look(settings: Settings) -> Iterator[Finding]:
             yield Finding(what, "failed", f"{type(error).__name__}: {error}")
 
 
-def _installation(_: Settings) -> Finding:
-    missing = [name for name in LIBRARIES if _version(name) is None]
-    python = platform.python_version()
-    if missing:
-        return Finding(
-            "Installation", "failed", f"missing: {', '.join(missing)}", "Install canfuse again."
-        )
-    import torch  # noqa: PLC0415 - a broken installation is a finding, not a crash at the start
-    import torch_geometric  # noqa: F401, PLC0415 - as above
-
-    return Finding(
-        "Installation",
-        "ok",
-        f"canfuse {version('canfuse')}, Python {python}, torch {torch.__version__}",
-    )
-
-
-def _gpu(_: Settings) -> Finding:
-    import torch  # noqa: PLC0415 - as above
-
-    if torch.cuda.is_available():
-        names = (torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-        return Finding("GPU", "ok", ", ".join(names))
-    if shutil.which("nvidia-smi"):
-        hint = "Install a build of torch with CUDA, from download.pytorch.org/whl, to use it."
-        return Finding("GPU", "advice", "there may be one, but this torch cannot use it", hint)
-    return Finding("GPU", "ok", f"none; training runs on {os.cpu_count()} CPU cores")
-
-
-def _storage(settings: Settings) -> Finding:
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=settings.home):
-            return Finding("Storage", "ok", f"{settings.home} can be written")
-    except OSError as error:
-        detail = f"{settings.home} cannot be written: {error.strerror}"
-        return Finding(
-            "Storage", "failed", detail, "Give write access, or choose another with --home."
-        )
-
-
-def _space(settings: Settings) -> Finding:
-    place = next(p for p in (settings.home, *settings.home.parents) if p.exists())
-    free = shutil.disk_usage(place).free / 1e9
-    if free < NEEDED_GB:
-        hint = f"Make room; a training needs about {NEEDED_GB:g} GB."
-        return Finding("Disk space", "failed", f"{free:.1f} GB free", hint)
-    return Finding("Disk space", "ok", f"{free:.0f} GB free")
-
-
-def _database(settings: Settings) -> Finding:
-    store = open_store(settings)
-    try:
-        jobs = sum(store.counts().values())
-    finally:
-        store.engine.dispose()
-    name = store.engine.url.render_as_string(hide_password=True)
-    return Finding("Database", "ok", f"{name}, {jobs} jobs")
-
-
-def _broker(settings: Settings) -> Finding:
-    if settings.redis_url:
-        if answers(settings.redis_url):
-            return Finding("Broker", "ok", "the one that CANFUSE_REDIS_URL names answers")
-        hint = "Start it, or unset CANFUSE_REDIS_URL for an embedded one."
-        return Finding(
-            "Broker", "failed", "the one that CANFUSE_REDIS_URL names does not answer", hint
-        )
-    if answers(find_url(settings.broker_folder)):
-        return Finding("Broker", "ok", "embedded, running")
-    with tempfile.TemporaryDirectory() as folder, EmbeddedBroker(Path(folder)):
-        return Finding("Broker", "ok", f"embedded, starts ({find_program()})")
-
-
-def _datasets(settings: Settings) -> Finding:
-    folders = ", ".join(map(str, settings.data_dirs)) or "no data directory"
-    if names := dataset_names(settings.data_dirs):
-        return Finding("Datasets", "ok", f"{', '.join(names)} in {folders}")
-    hint = "Simulate one with `canfuse data simulate`, or name your folder by --data-dir."
-    return Finding("Datasets", "advice", f"none in {folders}", hint)
-
-
-def _release(settings: Settings) -> Finding:
-    store = ReleaseStore(settings.workspace.releases)
-    if settings.release_alias not in store.aliases():
-        hint = "Train one with `canfuse train fusion`; until then nothing can be scored."
-        return Finding("Release", "advice", f"{settings.release_alias} points at none yet", hint)
-    manifest = store.verify(settings.release_alias)
-    return Finding(
-        "Release", "ok", f"{settings.release_alias} is {manifest.version} ({manifest.name})"
-    )
-
-
-def _service(settings: Settings) -> Finding:
-    address = f"{settings.host}:{settings.port}"
-    try:
-        with socket.create_connection((settings.host, settings.port), timeout=1):
-            return Finding("Service", "ok", f"something listens at {address}")
-    except OSError:
-        return Finding("Service", "ok", f"not running; {address} is free for `canfuse up`")
-
-
 def _particulars(settings: Settings) -> Iterator[tuple[str, str]]:
     for name in LIBRARIES:
-        yield name, _version(name) or "not installed"
+        yield name, findings.installed(name) or "not installed"
     secret = {"api_keys", "database_url", "redis_url"}
     for name, value in settings.model_dump(exclude=secret).items():
         yield f"CANFUSE_{name.upper()}", str(value)
-
-
-def _version(library: str) -> str | None:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,11 +26,7 @@ def evaluate(
     workspace = load_settings(home, data_dirs).workspace
     config = resolve("evaluate", None, {"dataset": dataset, "release": release})
     workdir = new_workdir(workspace, "evaluate")
-    try:
-        result = run_here("evaluate", config, workspace, workdir)
-    except BaseException:
-        shutil.rmtree(workdir, ignore_errors=True)
-        raise
+    result = run_here("evaluate", config, workspace, workdir)
     comparison = result["comparison"]
     if as_json or output:
         write(json.dumps(comparison, indent=1, allow_nan=False) + "\n", output)

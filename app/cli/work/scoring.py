@@ -44,7 +44,7 @@ def score(
         file: the log.
         release: alias or version.
         home: root of the store.
-        form: "json", "csv" or None for a summary.
+        form: "json", "csv", or None for what fits the output: a summary on a terminal.
         lenient: drop bad lines.
         output: file to write to.
     """
@@ -52,15 +52,13 @@ def score(
     log = read_log(file, strict=not lenient)
     _mention(log.report)
     scores = store.load(release).score_frames(log.frames)
-    if form is None and output is not None:
-        form = "csv" if output.suffix == ".csv" else "json"
-    if form == "json":
-        facts = {**scores.to_dict(), "vehicle": None, "log": asdict(log.report)}
-        write(json.dumps(facts, allow_nan=False) + "\n", output)
-    elif form == "csv":
+    if form is None and output is None:
+        _summarise(file, log, scores)
+    elif form == "csv" or (form is None and output is not None and output.suffix == ".csv"):
         write(_csv(scores), output)
     else:
-        _summarise(file, log, scores)
+        facts = {**scores.to_dict(), "vehicle": None, "log": asdict(log.report)}
+        write(json.dumps(facts, allow_nan=False) + "\n", output)
 
 
 def _mention(report: ReadReport) -> None:

@@ -30,6 +30,7 @@ _KEYS = {
         "epochs": "experts.training.max_epochs",
         "batch_size": "experts.training.batch_size",
         "lr": "experts.training.learning_rate",
+        "experts": "experts.release",
     },
 }
 _QUICK = {
@@ -117,7 +118,9 @@ def _tell(result: Mapping[str, Any], version: str, store: ReleaseStore, workdir:
 
 def _earlier_run(reference: str, kind: str, workspace: Workspace) -> Path:
     if reference != "last":
-        candidates = (Path(reference), workspace.jobs / reference)
+        named = Path(reference)
+        # A checkpoint means the run that it belongs to.
+        candidates = named.parents if named.is_file() else (named, workspace.jobs / reference)
         found = next((folder for folder in candidates if (folder / CONFIG).is_file()), None)
         if found is None:
             raise NotFound(
