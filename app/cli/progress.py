@@ -35,6 +35,8 @@ class Reporter:
             self.advance(event["fraction"], event.get("phase", ""), event.get("message", ""))
         elif event["event"] == "log":
             (warn if event.get("level") in ("warning", "error") else note)(event["message"])
+        elif event["event"] == "state":
+            self.state(event["status"])
         elif event["event"] == "metrics":
             self.figures(event["values"])
 
@@ -44,6 +46,9 @@ class Reporter:
         if phase != self._phase:
             note(f"{fraction:4.0%}  {phase}")
         self._phase = phase
+
+    def state(self, status: str) -> None:
+        """Show where a job stands."""
 
     def figures(self, values: Mapping[str, float]) -> None:
         """Show measured values."""
@@ -60,6 +65,10 @@ class Bar(Reporter):
     def advance(self, fraction: float, phase: str, message: str = "") -> None:
         """Move the bar."""
         self._progress.update(self._task, completed=fraction, description=phase, message=message)
+
+    def state(self, status: str) -> None:
+        """Show where a job stands before the bar."""
+        self._progress.update(self._task, description=status)
 
     def figures(self, values: Mapping[str, float]) -> None:
         """Show measured values beside the bar."""

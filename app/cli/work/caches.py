@@ -12,7 +12,7 @@ from typing import Any
 from app.cli.overrides import parse_overrides
 from app.cli.places import load_settings
 from app.cli.terminal import note, say, show, table
-from app.cli.work.local import new_workdir, run_here
+from app.cli.work.local import run_once
 from app.cli.work.training import merged
 from ml.errors import NotFound
 from ml.fusion.cache import MANIFEST, PREDICTIONS
@@ -32,7 +32,7 @@ def build(
     workspace = load_settings(home, data_dirs).workspace
     given: dict[str, Any] = {"dataset": dataset, "data": {"rebuild": True} if rebuild else {}}
     config = resolve("cache", None, merged(given, parse_overrides(words)))
-    result = run_here("cache", config, workspace, new_workdir(workspace, "cache"))
+    result = run_once("cache", config, workspace)
     done = f"was built: {result['reason']}" if result["reason"] else "on disk fits and was kept"
     say(f"The cache of {dataset} {done}. It holds {result['windows']} windows.")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import secrets
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,10 +19,11 @@ from pydantic import TypeAdapter
 
 from app.cli.progress import progress
 from app.cli.terminal import warn
-from ml.errors import Conflict, Unavailable
+from app.cli.work.holding import held
+from ml.errors import InvalidInput, NotFound
 from ml.files import write_atomically
 from ml.pipelines.context import Context, Workspace
-from ml.pipelines.registry import pipeline
+from ml.pipelines.registry import Pipeline, pipeline
 
 CONFIG = "config.json"
 
@@ -34,47 +34,47 @@ def new_workdir(workspace: Workspace, kind: str) -> Path:
     return workspace.jobs / f"{kind}-{now}-{secrets.token_hex(2)}"
 
 
+def run_once(kind: str, config: Any, workspace: Workspace) -> dict[str, Any]:
+    """Run a pipeline that leaves nothing in its folder, see `run_here`."""
+    workdir = new_workdir(workspace, kind)
+    try:
+        return run_here(kind, config, workspace, workdir)
+    finally:
+        shutil.rmtree(workdir, ignore_errors=True)
+
+
 def run_here(kind: str, config: Any, workspace: Workspace, workdir: Path) -> dict[str, Any]:
     """Run a pipeline to its end, with a progress bar; Ctrl-C cancels it, twice aborts it.
 
-    Nothing that libraries print gets onto standard output.
+    Nothing that libraries print gets onto standard output. A new run that turns out to be
+    impossible leaves no folder behind.
 
     Raises:
         CanfuseError: the pipeline's own, `Cancelled` after Ctrl-C.
     """
     job = pipeline(kind)
     job.check(config, workspace, True)
+    new = not workdir.exists()
+    try:
+        return _run(job, config, workspace, workdir)
+    except (InvalidInput, NotFound):
+        if new:
+            shutil.rmtree(workdir)
+        raise
+
+
+def _run(job: Pipeline, config: Any, workspace: Workspace, workdir: Path) -> dict[str, Any]:
     cancelled = Event()
     with (
-        _taken(workdir),
+        # Two runs in one set of checkpoints would spoil them.
+        held(workdir, "lock", "Another run"),
         _interruptible(cancelled),
         redirect_stdout(sys.stderr),
-        progress(kind) as bar,
+        progress(job.name) as bar,
     ):
         plain = TypeAdapter(job.config).dump_python(config, mode="json")
         write_atomically(workdir / CONFIG, json.dumps(plain, indent=1).encode())
         return job.run(config, Context(workdir, workspace, bar.event, cancelled, trusted=True))
-
-
-@contextmanager
-def _taken(workdir: Path) -> Iterator[None]:
-    """Hold the run's folder: two runs in one set of checkpoints would spoil them."""
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(workdir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise Unavailable(
-            f"{workdir} cannot be written: {error.strerror}.", "Choose another folder with --home."
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise Conflict(
-            f"Another run works in {workdir}.", "Wait for its end, or cancel it."
-        ) from error
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
@@ -11,10 +10,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from app.cli.terminal import manner
 from app.cli.work.children import Child
+from app.cli.work.holding import held
 from app.cli.work.keeper import Keeper
 from app.listening import listen
 from app.settings import Settings
-from ml.errors import Conflict, Unavailable
 from workers.broker import EmbeddedBroker
 
 FAREWELLS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -43,30 +42,11 @@ def up(settings: Settings, *, worker: bool) -> None:
         Keeper(settings, children, wake).run()
 
 
-@contextmanager
-def _home(settings: Settings) -> Iterator[None]:
+def _home(settings: Settings) -> AbstractContextManager[None]:
     """Hold the data folder, unless broker and database are elsewhere: then others may share it."""
-    home = settings.home
     if settings.redis_url and not settings.database_url.startswith("sqlite"):
-        yield
-        return
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(home / "service.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise Unavailable(
-            f"The folder {home} cannot be written: {error.strerror}.", "Choose another with --home."
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise Conflict(
-            f"Another `canfuse up` works in {home}.",
-            "Stop it, or choose another folder with --home.",
-        ) from error
-    finally:
-        os.close(descriptor)
+        return nullcontext()
+    return held(settings.home, "service.lock", "Another `canfuse up`")
 
 
 @contextmanager

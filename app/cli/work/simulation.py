@@ -9,7 +9,7 @@ from typing import Any
 from app.cli.overrides import parse_overrides
 from app.cli.places import load_settings
 from app.cli.terminal import say
-from app.cli.work.local import new_workdir, run_here
+from app.cli.work.local import run_once
 from ml.pipelines.presets import resolve
 
 
@@ -23,5 +23,5 @@ def simulate(
     workspace = load_settings(home, data_dirs).workspace
     given = {name: value for name, value in options.items() if value is not None}
     config = resolve("simulate", None, {**given, **parse_overrides(words)})
-    result = run_here("simulate", config, workspace, new_workdir(workspace, "simulate"))
+    result = run_once("simulate", config, workspace)
     say(f"Dataset {result['dataset']} is in {workspace.data_dirs[0] / result['dataset']}.")

@@ -43,6 +43,10 @@ def test_a_fusion_is_trained_published_compared_and_resumed_after_ctrl_c(
     assert {"last.ckpt", "metrics.csv", "hparams.yaml", "fusion_policy_tiny.npy"} <= left
     assert len(list((cached / "jobs").iterdir())) == 1
 
+    checkpoint = next((cached / "jobs").glob("fusion-*/artifacts/fusion/checkpoints/last.ckpt"))
+    assert trained("train", "fusion", "--resume-from", checkpoint, "--home", cached) == 0
+    assert f"Release    {version} " in trained.out
+
 
 def test_options_and_overrides_reach_the_configuration(cli, monkeypatch, tiny_data_dir):
     monkeypatch.setenv("CANFUSE_DATA_DIRS", str(tiny_data_dir))
