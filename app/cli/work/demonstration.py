@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def demonstrate(home: Path, *, quick: bool) -> None:
         note(f"It listens on {url}.")
         _step(3, f"POST /jobs/fusion, preset {PRESET}: training experts and their fusion")
         body = {"preset": PRESET, "dataset": simulation.name, **(_QUICK_JOB if quick else {})}
-        job = follow(client, client.post("/jobs/fusion", body)["id"])
+        job = _train(client, body)
         _step(4, f"POST /score: {capture.name}")
         _score(client, capture, job["release"])
         _step(5, "Stopping the service")
@@ -62,6 +62,16 @@ def demonstrate(home: Path, *, quick: bool) -> None:
     say(f"Release    {job['release']}")
     say(f"Report     {ReleaseStore(home / 'releases').report(job['release'])}")
     say(f"Go on with `canfuse up --home {home} --data-dir {data}`.")
+
+
+def _train(client: Client, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    job_id = client.post("/jobs/fusion", body)["id"]
+    try:
+        return follow(client, job_id)
+    except KeyboardInterrupt:
+        # Or the next service in this home would go on with it.
+        client.post(f"/jobs/{job_id}/cancel")
+        raise
 
 
 @contextmanager
