@@ -28,7 +28,7 @@ DataDirs = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...",
+        metavar="KEY=VALUE",
         help="Settings of the run by their dotted names, as in agent.fusion_lr=0.002.",
         show_default=False,
     ),

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from app.cli.overrides import parse_overrides
 from app.cli.places import load_settings
 from app.cli.terminal import note, say, show, table
@@ -75,6 +77,4 @@ def _folders(workspace: Workspace) -> list[Path]:
 
 
 def _rows(folder: Path) -> int:
-    import polars as pl  # noqa: PLC0415 - only here
-
     return int(pl.scan_parquet(folder / PREDICTIONS).select(pl.len()).collect().item())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import webbrowser
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +72,6 @@ def report(reference: str, home: Path | None, *, browse: bool) -> None:
         )
     say(str(page))
     if browse:
-        import webbrowser  # noqa: PLC0415 - only here
-
         webbrowser.open(page.as_uri())
 
 
