@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -16,6 +15,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from safetensors.torch import load_file, save_file
 from typing_extensions import override
 
+from ml.batches import EpochLoader
 from ml.pipelines.context import Span
 
 TRAINED = "trained.safetensors"
@@ -23,12 +23,6 @@ TRAINED = "trained.safetensors"
 # Lightning advises on data loaders and devices that we chose on purpose.
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-
-
-class EpochLoader(Protocol, Iterable[Any], Sized):
-    """A loader whose order depends on the epoch that it is told."""
-
-    epoch: int
 
 
 @dataclass(frozen=True)
@@ -58,8 +52,8 @@ class Fit:
     def run(
         self,
         module: pl.LightningModule,
-        train: EpochLoader,
-        validation: EpochLoader,
+        train: EpochLoader[Any],
+        validation: EpochLoader[Any],
         progress: Span,
     ) -> None:
         """Train the module and leave it with its best weights, in evaluation mode.
@@ -136,7 +130,7 @@ class ProgressRelay(pl.Callback):
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         del pl_module
-        loader: Any = trainer.train_dataloader
+        loader: Any = trainer.train_dataloader  # an EpochLoader, for all that Lightning knows
         loader.epoch = trainer.current_epoch
         total = trainer.max_epochs or 1
         done = trainer.current_epoch / total

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 
-from ml.can.datasets import Capture
 from ml.can.graphs import WindowGraphs
+from ml.can.loading import LabelledCapture
 from ml.can.splits import hold_out
 from ml.can.vocabulary import Vocabulary
 from ml.can.windows import WindowConfig, window_overlap
@@ -103,8 +103,7 @@ class ExpertBank:
 
 
 def train_bank(
-    captures: Sequence[Capture],
-    graphs: Sequence[WindowGraphs],
+    captures: Sequence[LabelledCapture],
     experts: ExpertsConfig,
     window: WindowConfig,
     folder: Path,
@@ -114,8 +113,7 @@ def train_bank(
     """Train every expert on the given captures.
 
     Args:
-        captures: where the graphs come from; decides what is held out for early stopping.
-        graphs: each capture's labelled window graphs.
+        captures: their labelled window graphs; some are held out for early stopping.
         experts: which experts, and how to train them.
         window: how the windows were cut.
         folder: takes checkpoints and logs, one folder an expert.
@@ -126,11 +124,13 @@ def train_bank(
         InvalidInput: the windows hold no benign traffic or no attack.
         Cancelled: the run was asked to stop.
     """
-    joined = WindowGraphs.concat(graphs)
+    joined = WindowGraphs.concat([c.graphs for c in captures])
     require_both_classes(joined)
     vocabulary = benign_vocabulary(joined)
     batch = GraphBatch.of(joined, vocabulary)
-    held = hold_out(captures, [len(g) for g in graphs], window_overlap(window))
+    held = hold_out(
+        [c.capture for c in captures], [len(c.graphs) for c in captures], window_overlap(window)
+    )
     train, validation = (
         batch.take(torch.from_numpy(part)) for part in (held.train, held.validation)
     )

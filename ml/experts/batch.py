@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import torch
@@ -60,10 +58,15 @@ class GraphBatch:
         )
 
     @property
+    def device(self) -> torch.device:
+        """Where the tensors lie."""
+        return self.place.device
+
+    @property
     def node_window(self) -> Tensor:
         """(N,) the window of each node."""
         return torch.repeat_interleave(
-            torch.arange(len(self), device=self.place.device),
+            torch.arange(len(self), device=self.device),
             self.node_ptr.diff(),
             output_size=len(self.place),
         )
@@ -88,36 +91,6 @@ class GraphBatch:
             window=self.window[windows],
             label=self.label[windows],
         )
-
-    def batches(self, size: int) -> Iterator[GraphBatch]:
-        """The graphs in order, `size` windows at a time."""
-        for windows in torch.split(torch.arange(len(self), device=self.place.device), size):
-            yield self.take(windows)
-
-
-class GraphLoader:
-    """Gives shuffled (or ordered) batches of graphs that already are on the device.
-
-    The order of epoch k depends on the seed and k alone, so that a resumed training sees what an
-    uninterrupted one would have seen.
-    """
-
-    def __init__(self, graphs: GraphBatch, batch_size: int, *, seed: int | None = None) -> None:
-        self.graphs = graphs
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.graphs) / self.batch_size)
-
-    def __iter__(self) -> Iterator[GraphBatch]:
-        windows = torch.arange(len(self.graphs))
-        if self.seed is not None:
-            order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            windows = torch.randperm(len(self.graphs), generator=order)
-        for chosen in torch.split(windows.to(self.graphs.place.device), self.batch_size):
-            yield self.graphs.take(chosen)
 
 
 def _ranges(ptr: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATv2Conv
 from typing_extensions import override
 
-from ml.can.graphs import EDGE_FEATURES, NODE_FEATURES
+from ml.can.features import EDGE_FEATURES, NODE_FEATURES
 from ml.can.vocabulary import SIZE, UNKNOWN
 from ml.experts.batch import GraphBatch
 

@@ -6,11 +6,11 @@ from abc import abstractmethod
 from dataclasses import asdict
 from typing import Any, ClassVar, Literal
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from typing_extensions import override
 
+from ml.batches import ResidentModule
 from ml.config import config
 from ml.experts.batch import GraphBatch
 
@@ -34,7 +34,7 @@ class Architecture:
     latent: int
 
 
-class Expert(pl.LightningModule):
+class Expert(ResidentModule):
     """A detector that can be trained on labelled window graphs.
 
     Attributes:
@@ -82,11 +82,3 @@ class Expert(pl.LightningModule):
             optimizer, self.learning_rate, total_steps=steps
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    @override
-    def transfer_batch_to_device(
-        self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Any:
-        """Batches are gathered on the device already, see `GraphLoader`."""
-        del device, dataloader_idx
-        return batch

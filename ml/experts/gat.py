@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch_geometric.nn import global_max_pool, global_mean_pool
 from typing_extensions import override
 
-from ml.can.graphs import WINDOW_FEATURES
+from ml.can.features import WINDOW_FEATURES
 from ml.experts.batch import GraphBatch
 from ml.experts.encoder import Attention, NodeInput
 from ml.experts.expert import Architecture, Expert, Size

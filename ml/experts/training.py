@@ -9,8 +9,9 @@ import torch
 from pydantic import Field
 from pytorch_lightning import seed_everything
 
+from ml.batches import EpochLoader
 from ml.config import config
-from ml.experts.batch import GraphBatch, GraphLoader
+from ml.experts.batch import GraphBatch
 from ml.experts.expert import Expert
 from ml.lightning import Fit, training_device
 from ml.pipelines.context import Span
@@ -78,8 +79,8 @@ def train_expert(
     )
     fit.run(
         expert,
-        GraphLoader(train, config.batch_size, seed=seed),
-        GraphLoader(validation, config.batch_size),
+        EpochLoader(train, config.batch_size, seed=seed),
+        EpochLoader(validation, config.batch_size),
         progress,
     )
     expert.to(device).settle(_benign(validation))

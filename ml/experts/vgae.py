@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from ml.can.graphs import NODE_FEATURES
+from ml.batches import EpochLoader
+from ml.can.features import NODE_FEATURES
 from ml.can.vocabulary import SIZE, UNKNOWN
 from ml.experts.batch import GraphBatch
 from ml.experts.encoder import Attention, NodeInput
@@ -73,7 +74,7 @@ class VGAE(Expert):
     @override
     @torch.no_grad()
     def settle(self, benign: GraphBatch) -> None:
-        errors = torch.cat([self._errors(batch) for batch in benign.batches(64)])
+        errors = torch.cat([self._errors(batch) for batch in EpochLoader(benign, 64)])
         self.error_mean = errors.mean(0)
         self.error_scale = errors.std(0).clamp_min(LEAST_SCALE)
 

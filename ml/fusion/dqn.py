@@ -6,68 +6,26 @@ network and epsilon-greedy exploration. A step acts on a whole batch of cached w
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
+from ml.batches import ResidentModule
 from ml.fusion.config import FusionAgentConfig
 from ml.fusion.policy import Floats, QNetwork, heat_map
 from ml.fusion.replay import ReplayBuffer, Transitions
 from ml.fusion.rewards import VERDICT, Reward
+from ml.fusion.samples import FusionPredictionCache
 
 TIE_BREAK = 1e-3
 
 
-class Samples(NamedTuple):
-    """Cached windows, n of them.
-
-    Attributes:
-        state: (n, 2) float32, anomaly_score and gat_prob.
-        label: (n,) float32, 0 or 1.
-        next_state: (n, 2) float32, the state of the window that follows on the same bus.
-        done: (n,) float32, 1 where the episode ends.
-    """
-
-    state: Tensor
-    label: Tensor
-    next_state: Tensor
-    done: Tensor
-
-
-class FusionPredictionCache:
-    """Cached predictions on the device, given out in batches.
-
-    Shuffled by seed and epoch alone (see `GraphLoader`); `seed=None` keeps the order.
-    """
-
-    def __init__(self, samples: Samples, batch_size: int, *, seed: int | None = None) -> None:
-        self.samples = samples
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.samples.label) / self.batch_size)
-
-    def __iter__(self) -> Iterator[Samples]:
-        rows = torch.arange(len(self.samples.label))
-        if self.seed is not None:
-            order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            rows = torch.randperm(len(rows), generator=order)
-        for chosen in torch.split(rows.to(self.samples.label.device), self.batch_size):
-            yield Samples(*(column[chosen] for column in self.samples))
-
-
-class FusionLightningModule(pl.LightningModule):
+class FusionLightningModule(ResidentModule):
     """The DQN agent and its training."""
 
     epsilon: Tensor
@@ -117,7 +75,7 @@ class FusionLightningModule(pl.LightningModule):
         return alpha * state[:, 1] + (1 - alpha) * state[:, 0]
 
     @override
-    def training_step(self, batch: Samples, _: int) -> Tensor:
+    def training_step(self, batch: FusionPredictionCache, _: int) -> Tensor:
         with torch.no_grad():
             action = self.act(batch.state)
             reward = self.reward(self.fused(batch.state, action), batch.label).float()
@@ -139,7 +97,9 @@ class FusionLightningModule(pl.LightningModule):
         return functional.smooth_l1_loss(value, target)
 
     @override
-    def on_train_batch_end(self, outputs: Any, batch: Samples, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, outputs: Any, batch: FusionPredictionCache, batch_idx: int
+    ) -> None:
         del outputs, batch, batch_idx
         self.steps += 1
         self.epsilon.mul_(self.agent.fusion_epsilon_decay).clamp_(min=self.agent.fusion_min_epsilon)
@@ -147,7 +107,7 @@ class FusionLightningModule(pl.LightningModule):
             self.target_network.load_state_dict(self.q_network.state_dict())
 
     @override
-    def validation_step(self, batch: Samples, _: int) -> None:
+    def validation_step(self, batch: FusionPredictionCache, _: int) -> None:
         values = self.q_network(batch.state)
         fused = self.fused(batch.state, values.argmax(1))
         right = ((fused >= VERDICT) == (batch.label > 0.5)).float().mean()
@@ -181,48 +141,9 @@ class FusionLightningModule(pl.LightningModule):
         return torch.optim.Adam(self.q_network.parameters(), lr=self.agent.fusion_lr)
 
     @override
-    def transfer_batch_to_device(
-        self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Any:
-        """Batches are gathered on the device already."""
-        del device, dataloader_idx
-        return batch
-
-    @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["generator"] = self.generator.get_state()
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._generator, self._restored = None, checkpoint["generator"].cpu()
-
-
-def make_samples(
-    anomaly_score: Floats,
-    gat_prob: Floats,
-    label: NDArray[np.uint8],
-    capture: NDArray[Any],
-    episode_length: int,
-) -> Samples:
-    """Turn cached columns into steps of episodes.
-
-    Args:
-        anomaly_score: (n,) calibrated score of the VGAE, in time order within a capture.
-        gat_prob: (n,) calibrated score of the GAT, likewise.
-        label: (n,) 1 for an attack.
-        capture: (n,) number of the capture; an episode never runs from one into another.
-        episode_length: windows an episode.
-    """
-    state = torch.from_numpy(np.stack([anomaly_score, gat_prob], axis=1).astype(np.float32))
-    row = np.arange(len(label))
-    begins = np.append(True, capture[1:] != capture[:-1])
-    place = row - np.maximum.accumulate(np.where(begins, row, 0))
-    ends = np.append(begins[1:], True)
-    done = ends | (place % episode_length == episode_length - 1)
-    following = torch.from_numpy(np.where(ends, row, row + 1))
-    return Samples(
-        state=state,
-        label=torch.from_numpy(label.astype(np.float32)),
-        next_state=state[following],
-        done=torch.from_numpy(done.astype(np.float32)),
-    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from ml.batches import EpochLoader
 from ml.can.splits import Holdout
 from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionTrainingConfig
-from ml.fusion.dqn import FusionLightningModule, FusionPredictionCache, Samples, make_samples
+from ml.fusion.dqn import FusionLightningModule
 from ml.fusion.rewards import Reward
+from ml.fusion.samples import FusionPredictionCache
 from ml.lightning import Fit, training_device
 from ml.pipelines.context import Span
 
@@ -46,13 +47,10 @@ def train_fusion(
     Raises:
         Cancelled: the run was asked to stop.
     """
-    samples = make_samples(
-        cache.anomaly_score,
-        cache.gat_prob,
-        cache.label,
-        cache.part,
-        agent.episode_length,
-    )
+    steps = FusionPredictionCache.of(
+        cache.anomaly_score, cache.gat_prob, cache.label, cache.part, agent.episode_length
+    ).to(training_device())
+    train, validation = (steps.take(torch.from_numpy(r)) for r in (held.train, held.validation))
     size = agent.fusion_batch_size
     torch.manual_seed(seed)
     module = FusionLightningModule(agent, reward, seed)
@@ -67,13 +65,8 @@ def train_fusion(
     )
     fit.run(
         module,
-        FusionPredictionCache(_rows(samples, held.train), size, seed=seed),
-        FusionPredictionCache(_rows(samples, held.validation), size),
+        EpochLoader(train, size, seed=seed),
+        EpochLoader(validation, size),
         progress,
     )
     return module
-
-
-def _rows(samples: Samples, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Samples:
-    chosen = torch.from_numpy(rows)
-    return Samples(*(column[chosen].to(training_device()) for column in samples))

@@ -12,11 +12,11 @@ from pydantic import Field
 from ml.can.datasets import Dataset
 from ml.can.loading import LabelledCapture
 from ml.can.splits import hold_out
-from ml.can.windows import WindowConfig, window_overlap
+from ml.can.windows import window_overlap
 from ml.config import config
 from ml.evaluation.baselines import Baselines, fit_baselines
 from ml.evaluation.thresholds import tune_threshold
-from ml.experts.bank import ExpertBank, ExpertsConfig
+from ml.experts.bank import ExpertBank
 from ml.fusion.bundle import save_fusion
 from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionDataConfig, FusionTrainingConfig
@@ -27,34 +27,27 @@ from ml.fusion.training import train_fusion
 from ml.pipelines import stages
 from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import Pipeline
-from ml.releases import Manifest, ReleaseStore
+from ml.releases import Manifest
 from ml.releases.manifest import seal
+from ml.releases.store import ALIAS
 from ml.scoring import Scorer
 
 
 @config
-class FusionConfig:
+class FusionConfig(stages.TrainingConfig):
     """A fusion job.
 
     Attributes:
-        dataset: folder of splits in a data directory, or several joined by commas.
-        window: how traffic is cut.
-        experts: which experts, and how they are trained.
         data: the prediction cache.
         agent: the DQN agent.
         training: how long the agent is trained, and what "best" means.
         alias: the alias to point at the release, null for none.
-        seed: decides all randomness.
     """
 
-    dataset: Annotated[str, Field(min_length=1, max_length=500)]
-    window: WindowConfig = field(default_factory=WindowConfig)
-    experts: ExpertsConfig = field(default_factory=ExpertsConfig)
     data: FusionDataConfig = field(default_factory=FusionDataConfig)
     agent: FusionAgentConfig = field(default_factory=FusionAgentConfig)
     training: FusionTrainingConfig = field(default_factory=FusionTrainingConfig)
-    alias: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = "production"
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    alias: Annotated[str, Field(pattern=ALIAS)] | None = "production"
 
 
 @dataclass(frozen=True)
@@ -72,16 +65,13 @@ def check(config: FusionConfig, workspace: Workspace, trusted: bool) -> None:
     """Refuse an unknown dataset, reward or release before any work is done."""
     stages.check_dataset(config.dataset, workspace, "train")
     reward_function(config.agent, trusted=trusted)
-    if config.experts.release is not None:
-        ReleaseStore(workspace.releases).manifest(config.experts.release)
+    stages.released_experts(config, workspace)
 
 
 def run(config: FusionConfig, context: Context) -> dict[str, Any]:
     """Train, stage a release and report on it."""
     check(config, context.workspace, context.trusted)
-    dataset, captures = stages.training_captures(
-        config.dataset, config.window, context, context.span(0.0, 0.05)
-    )
+    dataset, captures = stages.training_captures(config, context, context.span(0.0, 0.05))
     learnt = _learn(config, context, captures)
     manifest = _stage(config, context, dataset, learnt)
     scorer = Scorer.load(context.workdir / "release", manifest)
@@ -105,17 +95,14 @@ def run(config: FusionConfig, context: Context) -> dict[str, Any]:
 
 
 def _learn(config: FusionConfig, context: Context, captures: list[LabelledCapture]) -> _Learnt:
-    data = (config.experts, config.data, config.window, context)
     if config.data.in_sample:
-        bank = _bank(config, context, captures, 0.05, 0.7)
-        cache = stages.prediction_cache(
-            config.dataset, captures, *data, context.span(0.7, 0.75), seed=config.seed, bank=bank
-        )
+        bank = stages.final_bank(config, captures, context, context.span(0.05, 0.7))
+        span = context.span(0.7, 0.75)
+        cache = stages.prediction_cache(config, config.data, captures, context, span, bank)
     else:
-        cache = stages.prediction_cache(
-            config.dataset, captures, *data, context.span(0.05, 0.55), seed=config.seed
-        )
-        bank = _bank(config, context, captures, 0.55, 0.8)
+        span = context.span(0.05, 0.55)
+        cache = stages.prediction_cache(config, config.data, captures, context, span)
+        bank = stages.final_bank(config, captures, context, context.span(0.55, 0.8))
     agent = _train_agent(config, context, captures, cache)
     save_policy(agent.q_network, config.agent, context.workdir)
     alpha = load_policy(config.agent, context.workdir).alpha(cache.anomaly_score, cache.gat_prob)
@@ -126,18 +113,6 @@ def _learn(config: FusionConfig, context: Context, captures: list[LabelledCaptur
         agent=agent,
         threshold=tune_threshold(cache.label, fused),
         baselines=fit_baselines(cache.anomaly_score, cache.gat_prob, cache.label),
-    )
-
-
-def _bank(
-    config: FusionConfig,
-    context: Context,
-    captures: list[LabelledCapture],
-    start: float,
-    stop: float,
-) -> ExpertBank:
-    return stages.final_bank(
-        captures, config.experts, config.window, context, context.span(start, stop), config.seed
     )
 
 
@@ -179,7 +154,7 @@ def _stage(config: FusionConfig, context: Context, dataset: Dataset, learnt: _Le
         learnt.agent.q_network,
     )
     _keep_agent(config, context)
-    parent = config.experts.release
+    parent = stages.released_experts(config, context.workspace)
     return seal(
         folder,
         kind="fusion",
@@ -193,9 +168,7 @@ def _stage(config: FusionConfig, context: Context, dataset: Dataset, learnt: _Le
             "cross_fitted": learnt.cache.cross_fitted,
             "cached_windows": learnt.cache.table.height,
         },
-        parents=()
-        if parent is None
-        else (ReleaseStore(context.workspace.releases).resolve(parent),),
+        parents=() if parent is None else (parent.version,),
     )
 
 

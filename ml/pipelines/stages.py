@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from ml.can.datasets import Capture, Dataset, find_dataset
 from ml.can.loading import LabelledCapture, load_all
 from ml.can.windows import WindowConfig
+from ml.config import config as configuration
+from ml.errors import InvalidInput
 from ml.evaluation.comparison import compare
 from ml.evaluation.detectors import detector_thresholds, score_captures
 from ml.evaluation.report import write_report
 from ml.experts.bank import ExpertBank, ExpertsConfig, train_bank
-from ml.fusion.cache import PredictionCache, PredictionCacheBuilder
+from ml.fusion.cache import PredictionCache
+from ml.fusion.cache_builder import PredictionCacheBuilder
 from ml.fusion.config import FusionDataConfig
 from ml.pipelines.context import Context, Span, Workspace
-from ml.releases import ReleaseStore
+from ml.releases import Manifest, ReleaseStore
 from ml.scoring import Scorer
 
 JSON = dict[str, Any]
@@ -30,63 +34,99 @@ def file_name(dataset: str) -> str:
     return dataset.replace(" ", "").replace(",", "+")
 
 
+@configuration
+class TrainingConfig:
+    """What every job that trains experts is told.
+
+    Attributes:
+        dataset: folder of splits in a data directory, or several joined by commas.
+        window: how traffic is cut.
+        experts: which experts, and how they are trained.
+        seed: decides all randomness.
+    """
+
+    dataset: Annotated[str, Field(min_length=1, max_length=500)]
+    window: WindowConfig = field(default_factory=WindowConfig)
+    experts: ExpertsConfig = field(default_factory=ExpertsConfig)
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+
+
 def training_captures(
-    dataset: str, window: WindowConfig, context: Context, progress: Span
+    config: TrainingConfig, context: Context, progress: Span
 ) -> tuple[Dataset, list[LabelledCapture]]:
-    """Find a dataset and read its training captures."""
-    found = find_dataset(dataset, context.workspace.data_dirs)
+    """Find the dataset and read its training captures."""
+    found = find_dataset(config.dataset, context.workspace.data_dirs)
     for left_out, kept in found.repeats:
         context.log(f"{left_out} repeats {kept} and is left out.", "warning")
-    return found, load_all(found.train, window, progress, "read captures")
+    return found, load_all(found.train, config.window, progress, "read captures")
+
+
+def released_experts(config: TrainingConfig, workspace: Workspace) -> Manifest | None:
+    """The card of the release whose experts are to be used, None where new ones are trained.
+
+    Raises:
+        NoRelease: there is no such release.
+        InvalidInput: its experts look at windows of another size.
+    """
+    if config.experts.release is None:
+        return None
+    manifest = ReleaseStore(workspace.releases).manifest(config.experts.release)
+    if manifest.window != asdict(config.window):
+        raise InvalidInput(
+            f"The experts of release {manifest.version} look at windows of {manifest.window}.",
+            "Set `window` to the same values, or train new experts.",
+        )
+    return manifest
 
 
 def final_bank(
-    captures: Sequence[LabelledCapture],
-    experts: ExpertsConfig,
-    window: WindowConfig,
-    context: Context,
-    progress: Span,
-    seed: int,
+    config: TrainingConfig, captures: Sequence[LabelledCapture], context: Context, progress: Span
 ) -> ExpertBank:
     """The experts that will serve: a named release's, or new ones trained on everything."""
-    if experts.release is not None:
-        store = ReleaseStore(context.workspace.releases)
-        manifest = store.verify(experts.release)
-        context.log(f"Using the experts of release {manifest.version}.")
-        return ExpertBank.load(store.path(manifest.version))
-    return train_bank(
-        [c.capture for c in captures],
-        [c.graphs for c in captures],
-        experts,
-        window,
-        context.artifacts / "experts",
-        progress,
-        seed,
-    )
+    released = released_experts(config, context.workspace)
+    if released is not None:
+        context.log(f"Using the experts of release {released.version}.")
+        return ExpertBank.load(ReleaseStore(context.workspace.releases).verified(released.version))
+    folder = context.artifacts / "experts"
+    return train_bank(captures, config.experts, config.window, folder, progress, config.seed)
 
 
 def prediction_cache(
-    dataset: str,
-    captures: Sequence[LabelledCapture],
-    experts: ExpertsConfig,
+    config: TrainingConfig,
     data: FusionDataConfig,
-    window: WindowConfig,
+    captures: Sequence[LabelledCapture],
     context: Context,
     progress: Span,
-    *,
-    seed: int,
     bank: ExpertBank | None = None,
 ) -> PredictionCache:
-    """Build or find the prediction cache of a dataset's training captures."""
+    """Build or find the prediction cache of the dataset's training captures.
+
+    Args:
+        config: the job; where it names a release, experts like that release's are cross-fitted.
+        data: options of the cache.
+        captures: the training captures.
+        context: the job's context.
+        progress: where to report.
+        bank: the experts whose in-sample predictions to take; None to cross-fit.
+    """
+    released = released_experts(config, context.workspace)
+    experts = config.experts if released is None else experts_of(released)
     builder = PredictionCacheBuilder(
-        folder=context.workspace.cache / "fusion" / file_name(dataset),
+        folder=context.workspace.cache / "fusion" / file_name(config.dataset),
         workdir=context.workdir,
         experts=experts,
         data=data,
-        window=window,
-        seed=seed,
+        window=config.window,
+        seed=config.seed,
     )
     return builder.build(captures, progress, bank)
+
+
+def experts_of(manifest: Manifest) -> ExpertsConfig:
+    """How a release's experts were configured."""
+    return TypeAdapter(ExpertsConfig).validate_python(
+        {**manifest.config["experts"], "release": None}
+    )
 
 
 def evaluate_release(

@@ -13,7 +13,8 @@ from ml.releases.manifest import MANIFEST, Manifest, read_manifest, verify
 if TYPE_CHECKING:
     from ml.scoring import Scorer
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+ALIAS = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+NAME = re.compile(ALIAS)
 VERSION = re.compile(r"[0-9a-f]{16}")
 SHORTEST_PREFIX = 4
 
@@ -105,6 +106,11 @@ class ReleaseStore:
     def manifest(self, reference: str) -> Manifest:
         """The release's card."""
         return read_manifest(self.path(reference))
+
+    def verified(self, reference: str) -> Path:
+        """The release's folder, every file of it checked."""
+        self.verify(reference)
+        return self.path(reference)
 
     def verify(self, reference: str) -> Manifest:
         """Check every file of the release, see `ml.releases.manifest.verify`."""

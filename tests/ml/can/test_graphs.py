@@ -10,14 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.can import graphs as graphs_module
+from ml.can.features import EDGE_FEATURES, NODE_FEATURES, log_seconds
 from ml.can.frames import Flag, Frames
-from ml.can.graphs import (
-    EDGE_FEATURES,
-    NODE_FEATURES,
-    WindowGraphs,
-    build_graphs,
-    log_seconds,
-)
+from ml.can.graphs import WindowGraphs, build_graphs
 from ml.can.windows import WindowConfig, window_overlap
 from ml.errors import InvalidInput
 

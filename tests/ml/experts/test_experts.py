@@ -9,12 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.batches import EpochLoader
 from ml.can.datasets import find_dataset
 from ml.can.graphs import WindowGraphs
 from ml.can.loading import load_labelled
 from ml.can.windows import WindowConfig
 from ml.errors import InvalidInput
-from ml.experts.batch import GraphBatch, GraphLoader
+from ml.experts.batch import GraphBatch
 from ml.experts.calibration import Calibration
 from ml.experts.inference import raw_scores
 
@@ -57,7 +58,7 @@ def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone(bank, graphs):
     batch = GraphBatch.of(graphs, bank.vocabulary)
 
     def order(seed: int, epoch: int) -> list[float]:
-        loader = GraphLoader(batch, 16, seed=seed)
+        loader = EpochLoader(batch, 16, seed=seed)
         loader.epoch = epoch
         return torch.cat([b.window[:, 0] for b in loader]).tolist()
 

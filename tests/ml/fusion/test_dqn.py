@@ -14,10 +14,11 @@ from ml.errors import Cancelled
 from ml.experts.calibration import Calibration
 from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionTrainingConfig
-from ml.fusion.dqn import FusionLightningModule, make_samples
+from ml.fusion.dqn import FusionLightningModule
 from ml.fusion.policy import NetworkPolicy, QNetwork, TablePolicy, fuse, load_policy, save_policy
 from ml.fusion.replay import ReplayBuffer, Transitions
 from ml.fusion.rewards import reward_function
+from ml.fusion.samples import FusionPredictionCache
 from ml.fusion.training import train_fusion
 from ml.pipelines.context import Context, Workspace
 
@@ -203,7 +204,9 @@ def test_scores_of_exactly_one_fall_into_the_last_bin():
 
 def test_episodes_end_with_their_capture_and_their_length():
     score = np.linspace(0, 1, 7, dtype=np.float32)
-    samples = make_samples(score, score, np.zeros(7, np.uint8), np.array(list("aaaaabb")), 3)
+    samples = FusionPredictionCache.of(
+        score, score, np.zeros(7, np.uint8), np.array(list("aaaaabb")), 3
+    )
     assert samples.done.tolist() == [0, 0, 1, 0, 1, 0, 1]
     following = samples.next_state[samples.done == 0, 0]
     assert torch.equal(following, samples.state[1:, 0][samples.done[:-1] == 0])

@@ -22,10 +22,11 @@ from ml.can.windows import WindowConfig
 from ml.experts.batch import GraphBatch
 from ml.experts.calibration import Calibration
 from ml.experts.vgae import SIZES, VGAE
-from ml.fusion.cache import MANIFEST, PREDICTIONS, PredictionCacheBuilder
+from ml.fusion.cache import MANIFEST, PREDICTIONS
+from ml.fusion.cache_builder import PredictionCacheBuilder
 from ml.fusion.config import FusionAgentConfig
-from ml.fusion.dqn import make_samples
 from ml.fusion.rewards import REWARDS
+from ml.fusion.samples import FusionPredictionCache
 from ml.pipelines.context import Context
 from ml.pipelines.registry import pipeline
 from ml.releases import ReleaseStore
@@ -87,7 +88,8 @@ def test_1_nothing_that_a_job_leaves_is_a_pickle_but_lightnings_own_checkpoints(
 def test_2_a_windows_value_never_bootstraps_on_itself():
     """By default each window ends its episode, so its target is its reward, whatever gamma is."""
     score = np.random.default_rng(0).random(50).astype(np.float32)
-    samples = make_samples(score, score, np.zeros(50, np.uint8), np.zeros(50), AGENT.episode_length)
+    benign = np.zeros(50, np.uint8)
+    samples = FusionPredictionCache.of(score, score, benign, benign, AGENT.episode_length)
     assert AGENT.gamma > 0
     assert samples.done.all()
     losses = [module(FusionAgentConfig(gamma=gamma)).q_loss(transitions(9)) for gamma in (0.0, 0.9)]
@@ -96,7 +98,7 @@ def test_2_a_windows_value_never_bootstraps_on_itself():
 
 def test_2_in_longer_episodes_the_next_state_is_the_next_window_of_the_bus():
     score = np.random.default_rng(0).random(50).astype(np.float32)
-    samples = make_samples(score, score, np.zeros(50, np.uint8), np.zeros(50), 10)
+    samples = FusionPredictionCache.of(score, score, np.zeros(50, np.uint8), np.zeros(50), 10)
     goes_on = samples.done == 0
     assert torch.equal(samples.next_state[goes_on], samples.state[1:][goes_on[:-1]])
 
