@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+# More epochs than any training has, so that no two seeds share an epoch's order.
+EPOCHS_APART = 1_000_003
+
 Batch = TypeVar("Batch", bound="BatchSource")
 
 
@@ -48,7 +51,7 @@ class EpochLoader(Generic[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         rows = torch.arange(len(self.source))
         if self.seed is not None:
-            order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+            order = torch.Generator().manual_seed(self.seed * EPOCHS_APART + self.epoch)
             rows = torch.randperm(len(self.source), generator=order)
         for chosen in torch.split(rows.to(self.source.device), self.batch_size):
             yield self.source.take(chosen)

@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from safetensors.torch import load_file, save_file
 from typing_extensions import override
 
-from ml.batches import EpochLoader
+from ml.batches import EPOCHS_APART, EpochLoader
 from ml.pipelines.context import Span
 
 TRAINED = "trained.safetensors"
@@ -37,6 +37,7 @@ class Fit:
         max_epochs: most passes over the training data.
         patience: epochs without improvement after which to stop.
         shown: the metric that stands in the checkpoints' names.
+        seed: decides the noise of each epoch, and no epoch's depends on the ones before.
         clip: largest gradient norm; None leaves gradients alone.
     """
 
@@ -47,6 +48,7 @@ class Fit:
     max_epochs: int
     patience: int
     shown: str
+    seed: int
     clip: float | None = None
 
     def run(
@@ -89,6 +91,7 @@ class Fit:
                 best,
                 EarlyStopping(self.monitor, mode=self.mode, patience=self.patience),
                 ProgressRelay(progress, f"train {self.name}"),
+                EpochSeed(self.seed),
             ],
             logger=[
                 CSVLogger(self.folder, name="csv"),
@@ -117,7 +120,7 @@ class Fit:
 
 
 class ProgressRelay(pl.Callback):
-    """Reports each epoch to the job's context and tells the loader which epoch it is.
+    """Reports each epoch to the job's context.
 
     The report raises `Cancelled` where the job was asked to stop, which ends the training; its last
     checkpoint stays for the next attempt.
@@ -130,8 +133,6 @@ class ProgressRelay(pl.Callback):
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         del pl_module
-        loader: Any = trainer.train_dataloader  # an EpochLoader, for all that Lightning knows
-        loader.epoch = trainer.current_epoch
         total = trainer.max_epochs or 1
         done = trainer.current_epoch / total
         self.progress.progress(self.phase, done, f"epoch {trainer.current_epoch + 1} of {total}")
@@ -148,6 +149,23 @@ class ProgressRelay(pl.Callback):
         del pl_module
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.progress.context.metrics(self.phase, values, trainer.current_epoch)
+
+
+class EpochSeed(pl.Callback):
+    """Makes an epoch's order and noise depend on the seed and its number alone.
+
+    That is why a resumed training ends with the very weights of an uninterrupted one.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    @override
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        del pl_module
+        loader: Any = trainer.train_dataloader  # an EpochLoader, for all that Lightning knows
+        loader.epoch = trainer.current_epoch
+        torch.manual_seed(self.seed * EPOCHS_APART + trainer.current_epoch)
 
 
 def training_device() -> torch.device:

@@ -7,7 +7,6 @@ from typing import Annotated, TypeVar
 
 import torch
 from pydantic import Field
-from pytorch_lightning import seed_everything
 
 from ml.batches import EpochLoader
 from ml.config import config
@@ -66,7 +65,6 @@ def train_expert(
     device = training_device()
     train, validation = train.to(device), validation.to(device)
     expert.to(device).prepare(train)
-    seed_everything(seed, verbose=False)
     fit = Fit(
         folder,
         expert.name,
@@ -75,6 +73,7 @@ def train_expert(
         config.max_epochs,
         config.early_stopping_patience,
         shown="val_loss",
+        seed=seed,
         clip=GRADIENT_NORM,
     )
     fit.run(

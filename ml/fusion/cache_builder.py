@@ -116,6 +116,10 @@ class PredictionCacheBuilder:
         for n, fold in enumerate(folds):
             span = progress.span(n / len(folds), (n + 1) / len(folds))
             kept = [c for i, c in enumerate(captures) if i not in fold.held_out]
+            progress.context.log(
+                f"Fold {n + 1} of {len(folds)} ({fold.question}): {len(kept)} captures train the "
+                f"experts that score {len(fold.held_out)} others."
+            )
             bank = self._fold_bank(n, kept, span)
             for i in fold.held_out:
                 raw = bank.raw(captures[i].graphs, self.data.batch_size)
@@ -123,9 +127,6 @@ class PredictionCacheBuilder:
         return parts
 
     def _fold_bank(self, fold: int, kept: Sequence[LabelledCapture], progress: Span) -> ExpertBank:
-        progress.context.log(
-            f"Fold {fold + 1} trains on {', '.join(c.capture.name for c in kept)}."
-        )
         return train_bank(
             kept,
             self.experts,

@@ -62,6 +62,7 @@ def train_fusion(
         training.max_epochs,
         training.early_stopping_patience,
         shown="val_accuracy",
+        seed=seed,
     )
     fit.run(
         module,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -49,8 +50,8 @@ def run(config: ExpertsJobConfig, context: Context) -> dict[str, Any]:
         kind="experts",
         name=f"experts_{stages.file_name(config.dataset)}",
         dataset={"name": dataset.name, "digest": dataset.digest},
-        config=stages.plain(config),
-        window=stages.plain(config.window),
+        config=stages.recipe(config),
+        window=asdict(config.window),
     )
     return {"release": manifest.version, "alias": config.alias}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 import polars as pl
@@ -160,8 +160,8 @@ def _stage(config: FusionConfig, context: Context, dataset: Dataset, learnt: _Le
         kind="fusion",
         name=f"fusion_{stages.file_name(config.dataset)}",
         dataset={"name": dataset.name, "digest": dataset.digest},
-        config=stages.plain(config),
-        window=stages.plain(config.window),
+        config=stages.recipe(config),
+        window=asdict(config.window),
         threshold=learnt.threshold,
         metrics={
             "q_spread": learnt.agent.q_spread(learnt.cache.anomaly_score, learnt.cache.gat_prob),

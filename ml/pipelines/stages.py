@@ -159,7 +159,6 @@ def check_dataset(dataset: str, workspace: Workspace, *needs: str) -> None:
     find_dataset(dataset, workspace.data_dirs, needs=needs)
 
 
-def plain(config: Any) -> JSON:
-    """A configuration as JSON-able values."""
-    values: JSON = asdict(config)
-    return values
+def recipe(config: TrainingConfig) -> JSON:
+    """A job's configuration without its alias: where a release is pointed at is not what it is."""
+    return {name: value for name, value in asdict(config).items() if name != "alias"}
