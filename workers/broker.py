@@ -6,7 +6,6 @@ password where the path is too long for one), is restarted when it crashes, and 
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import threading
@@ -15,22 +14,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ml.errors import Unavailable
+from ml.errors import Conflict, Unavailable
 from workers.broker_setup import (
     address,
     answers,
     configuration,
     find_program,
-    take_folder,
     write_private,
 )
+from workers.locking import FolderLock
 from workers.tether import tethered
 
-LONGEST_SOCKET_PATH = (
-    100  # the kernel's limit is 107 bytes; the server appends nothing, but be safe
-)
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
+DYING_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 
 
@@ -47,7 +44,7 @@ class EmbeddedBroker:
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: threading.Thread | None = None
-        self._lock: int | None = None
+        self._lock: FolderLock | None = None
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
@@ -76,7 +73,7 @@ class EmbeddedBroker:
         """
         program = find_program()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = take_folder(self.folder)
+        self._lock = self._take_folder()
         self.url, listen = address(self.folder)
         write_private(self.folder / "valkey.conf", configuration(self.folder, listen))
         write_private(self.folder / "url", self.url)
@@ -105,8 +102,16 @@ class EmbeddedBroker:
         if self._keeper is not None:
             self._keeper.join()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
         self._process = self._keeper = self._lock = None
+
+    def _take_folder(self) -> FolderLock:
+        taken = Conflict(
+            f"Another process runs a broker in {self.folder}.",
+            "Stop it, or set CANFUSE_HOME to another folder.",
+        )
+        # A server that is just dying with its parent is given a moment.
+        return FolderLock(self.folder / "lock", taken, patience=DYING_SECONDS)
 
     def _keep(self, program: str) -> None:
         """Start the server, and again whenever it ends unasked."""
@@ -120,7 +125,7 @@ class EmbeddedBroker:
                 # Away from the terminal's Ctrl-C: it ends when we end it.
                 start_new_session=True,
                 # The folder stays taken for as long as a server writes into it.
-                pass_fds=[self._lock] if self._lock is not None else [],
+                pass_fds=[self._lock.fileno()] if self._lock is not None else [],
             )
             if self._stopping.is_set():
                 # `stop` may have looked a moment too early to see this one.

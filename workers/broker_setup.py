@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import re
 import secrets
 import shutil
 import socket
-import time
 from pathlib import Path
 
 import redis
 
-from ml.errors import Conflict, Unavailable
+from ml.errors import Unavailable
 from workers.settings import Settings
 
 LONGEST_SOCKET_PATH = 100  # the kernel allows 107 bytes
-
-_POLL_SECONDS = 0.02
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")  # that neither a URL nor the server misreads
 
 
 def find_program() -> str:
@@ -73,7 +71,7 @@ def socket_url(folder: Path) -> str:
 def address(folder: Path) -> tuple[str, str]:
     """The URL for clients and the lines that make the server listen there."""
     path = folder / "valkey.sock"
-    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+    if len(str(path)) <= LONGEST_SOCKET_PATH and _PLAIN_PATH.fullmatch(str(path)):
         return socket_url(folder), f'port 0\nunixsocket "{path}"\nunixsocketperm 700'
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -87,8 +85,8 @@ def address(folder: Path) -> tuple[str, str]:
 def configuration(folder: Path, listen: str) -> str:
     """The server's settings: every message is on disk within a second."""
     return f"""{listen}
-dir "{folder}"
-logfile "{folder / "valkey.log"}"
+dir {_quoted(folder)}
+logfile {_quoted(folder / "valkey.log")}
 loglevel warning
 daemonize no
 save ""
@@ -96,6 +94,14 @@ appendonly yes
 appendfsync everysec
 maxmemory-policy noeviction
 """
+
+
+def _quoted(path: Path) -> str:
+    """A path as a word of the server's settings, whatever bytes are in it."""
+    plain = (
+        chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\x{b:02x}" for b in os.fsencode(path)
+    )
+    return f'"{"".join(plain)}"'
 
 
 def write_private(file: Path, text: str) -> None:
@@ -106,27 +112,3 @@ def write_private(file: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as stream:
         stream.write(text)
     part.replace(file)
-
-
-def take_folder(folder: Path) -> int:
-    """Take the folder; a server that is just dying with its parent is given a moment.
-
-    Returns:
-        A descriptor that holds the folder until it is closed.
-
-    Raises:
-        Conflict: another process holds the folder.
-    """
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    for _ in range(50):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_POLL_SECONDS)
-        else:
-            return descriptor
-    os.close(descriptor)
-    raise Conflict(
-        f"Another process runs a broker in {folder}.",
-        "Stop it, or set CANFUSE_HOME to another folder.",
-    )

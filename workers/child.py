@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ml.errors import Unavailable
+from workers.locking import FolderLock
 from workers.relay import LONGEST_LINE
 from workers.settings import Settings
 from workers.tether import tethered
 
 EXIT_OK = 0
 TAIL_BYTES = 4_000
+_POLL_SECONDS = 0.02
 
 
 class Child:
@@ -36,9 +38,10 @@ class Child:
     def __init__(
         self, kind: str, config: Mapping[str, Any], workdir: Path, settings: Settings
     ) -> None:
-        workdir.mkdir(parents=True, exist_ok=True)
-        lock = _take(workdir / "lock", settings.grace_seconds)
-        try:
+        self._reaping = threading.Lock()
+        busy = Unavailable("The process of an earlier attempt still works on this job.")
+        # Nobody renews the lease meanwhile, so the wait must be over well before it is.
+        with FolderLock(workdir / "lock", busy, patience=settings.lease_seconds / 2) as lock:
             self._log = workdir / "stderr.log"
             with self._log.open("ab") as log:
                 self._start = log.tell()
@@ -49,11 +52,9 @@ class Child:
                     stderr=log,
                     env=_environment(settings),
                     start_new_session=True,
-                    pass_fds=[lock],
+                    # The folder stays taken for as long as the process lives.
+                    pass_fds=[lock.fileno()],
                 )
-        finally:
-            # The process keeps its copy: the folder stays taken for as long as it lives.
-            os.close(lock)
 
     @property
     def pid(self) -> int:
@@ -68,10 +69,12 @@ class Child:
 
     def ended(self) -> bool:
         """Whether the process has ended; what it left running in its group is ended then, too."""
-        if self._process.poll() is None:
-            return False
-        self.signal(signal.SIGKILL)
-        return True
+        with self._reaping:
+            if self._process.returncode is None and self._has_exited():
+                # Before it is reaped, since from then on its number may be somebody else's.
+                _kill_group(self.pid, signal.SIGKILL)
+                self._process.wait()
+            return self._process.returncode is not None
 
     def ask_to_stop(self) -> None:
         """Ask it to stop by itself."""
@@ -81,25 +84,28 @@ class Child:
                 self._process.stdin.flush()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the whole group."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        """Send a signal to the whole group, unless that has been ended."""
+        with self._reaping:
+            if self._process.returncode is None:
+                _kill_group(self.pid, number)
 
     def finish(self, seconds: float) -> int:
         """Let a process that has said all end, and give its exit code (negative: the signal)."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
+        deadline = time.monotonic() + seconds
+        while not self.ended() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
         return self.close()
 
     def close(self) -> int:
         """End whatever is left of it at once, and give the exit code."""
         self.signal(signal.SIGKILL)
-        code = self._process.wait()
+        while not self.ended():
+            time.sleep(_POLL_SECONDS)
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
-        return code
+        return self._process.wait()
 
     def last_words(self) -> str:
         """The end of what this attempt wrote to standard error."""
@@ -107,6 +113,15 @@ class Child:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(self._start, size - TAIL_BYTES))
             return log.read().decode(errors="replace").replace("\x00", "\ufffd")
+
+    def _has_exited(self) -> bool:
+        """Whether it has exited; it is not reaped by asking."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _kill_group(leader: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)
 
 
 def _command(kind: str, config: Path, workdir: Path, settings: Settings) -> list[str]:
@@ -132,21 +147,3 @@ def _write_config(workdir: Path, config: Mapping[str, Any]) -> Path:
     part = file.with_suffix(".part")
     part.write_text(json.dumps(config))
     return part.replace(file)
-
-
-def _take(file: Path, seconds: float) -> int:
-    """Lock the folder of a job: two processes in one set of checkpoints would spoil them."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise Unavailable(
-                    "The process of an earlier attempt still works on this job."
-                ) from None
-            time.sleep(0.05)
-        else:
-            return descriptor

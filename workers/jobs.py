@@ -13,7 +13,7 @@ from workers.database import connect, prepare, reading
 from workers.listing import Page, page
 from workers.records import Event, Job, JobFinished, event_from, job_from
 from workers.settings import Settings
-from workers.submission import Request, find_or_insert, row_of
+from workers.submission import Request, find_or_insert, made_before, row_of
 from workers.tables import STATUSES, events, jobs
 
 Events = list[Event]
@@ -71,6 +71,18 @@ class JobStore:
             # A twin of this request took the key a moment ago.
             with self.engine.begin() as connection:
                 return find_or_insert(connection, request, self._max_attempts, self._max_queued)
+
+    def made_before(
+        self, kind: str, config: Mapping[str, Any], labels: Sequence[str], idempotency_key: str
+    ) -> Job | None:
+        """The job that the same request made before, if any; see `submit`.
+
+        Raises:
+            KeyReused: the key belongs to another request.
+        """
+        request = Request(kind, dict(config), "cpu", tuple(sorted(set(labels))), idempotency_key)
+        with self._reading.begin() as connection:
+            return made_before(connection, request)
 
     def get(self, job_id: str) -> Job:
         """The job of that id.

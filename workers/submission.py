@@ -45,7 +45,7 @@ def find_or_insert(
         QueueFull: too many jobs wait already.
         InvalidInput: there is no such queue.
     """
-    if (job := _made_before(connection, request)) is not None:
+    if (job := made_before(connection, request)) is not None:
         return job, False
     if request.queue not in QUEUES:
         raise InvalidInput(
@@ -53,6 +53,23 @@ def find_or_insert(
         )
     _check_room(connection, max_queued)
     return _insert(connection, request, max_attempts), True
+
+
+def made_before(connection: Connection, request: Request) -> Job | None:
+    """The job that the same request made before, if any.
+
+    Raises:
+        KeyReused: the key belongs to another request.
+    """
+    query = select(idempotency).where(idempotency.c.key == request.key)
+    row = connection.execute(query).one_or_none() if request.key is not None else None
+    if row is None:
+        return None
+    if row.digest != request.digest:
+        raise KeyReused(
+            "This idempotency key was used for another request.", "Use a new key for a new request."
+        )
+    return job_from(row_of(connection, row.job_id))
 
 
 def row_of(connection: Connection, job_id: str, *, lock: bool = False) -> Row[*tuple[Any, ...]]:
@@ -66,18 +83,6 @@ def row_of(connection: Connection, job_id: str, *, lock: bool = False) -> Row[*t
     if row is None:
         raise JobNotFound(f"There is no job '{job_id}'.", "List the jobs to see which there are.")
     return row
-
-
-def _made_before(connection: Connection, request: Request) -> Job | None:
-    query = select(idempotency).where(idempotency.c.key == request.key)
-    row = connection.execute(query).one_or_none() if request.key is not None else None
-    if row is None:
-        return None
-    if row.digest != request.digest:
-        raise KeyReused(
-            "This idempotency key was used for another request.", "Use a new key for a new request."
-        )
-    return job_from(row_of(connection, row.job_id))
 
 
 def _check_room(connection: Connection, max_queued: int) -> None:

@@ -51,6 +51,14 @@ def test_a_path_too_long_for_a_socket_gets_a_loopback_port_with_a_password(tmp_p
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("name", ['a "quoted" one', "back\\slash", "ümlaut #1", "line\nbreak"])
+def test_a_folder_of_any_name_will_do(tmp_path, name):
+    with EmbeddedBroker(tmp_path / name) as broker:
+        assert announce("job", "cpu", find_url(tmp_path / name))
+    with EmbeddedBroker(tmp_path / name) as broker:
+        assert depth("cpu", broker.url) == 1
+
+
 def test_a_folder_in_use_is_a_conflict_and_free_again_afterwards(tmp_path):
     with EmbeddedBroker(tmp_path) as broker:
         with pytest.raises(Conflict, match="Another process runs a broker"):

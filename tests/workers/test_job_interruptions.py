@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from concurrent.futures import wait
 
 import pytest
 from job_kit import gone, outcomes, rehearsal, started
@@ -12,6 +13,7 @@ from sqlalchemy import update
 
 from ml.errors import Unavailable
 from workers.child import Child
+from workers.locking import FolderLock
 from workers.reconciler import expire_leases
 from workers.supervisor import Supervisor
 from workers.tables import jobs
@@ -43,7 +45,7 @@ def test_a_silent_child_keeps_its_lease(own_store, settings, pool):
     brief = settings.model_copy(update={"lease_seconds": 0.8})
     job = rehearsal(own_store, steps=1, seconds=2)
     run = pool.submit(Supervisor(own_store, brief, threading.Event()).run, job.id)
-    while not run.done():
+    while wait([run], timeout=0.02).not_done:
         assert expire_leases(own_store) == 0
     assert run.result() == "succeeded"
 
@@ -104,7 +106,7 @@ def test_the_child_gets_its_share_of_the_cores_and_none_of_our_secrets(
 def test_two_processes_never_work_in_one_jobs_folder(settings, pool):
     workdir = settings.workspace.jobs / "shared"
     config = {"steps": 10_000, "seconds_per_step": 0.05}
-    impatient = settings.model_copy(update={"grace_seconds": 0.2})
+    impatient = settings.model_copy(update={"lease_seconds": 0.4})
     first = pool.submit(Child, "rehearse", config, workdir, impatient).result()
     try:
         with pytest.raises(Unavailable, match="earlier attempt still works"):
@@ -113,3 +115,30 @@ def test_two_processes_never_work_in_one_jobs_folder(settings, pool):
         first.close()
     second = pool.submit(Child, "rehearse", config, workdir, impatient).result()
     assert second.close() == -signal.SIGKILL
+
+
+def test_an_attempt_that_finds_the_folder_taken_gives_up_before_its_lease_is_over(
+    own_store, settings
+):
+    patient = settings.model_copy(update={"grace_seconds": 60, "lease_seconds": 1})
+    job = rehearsal(own_store)
+    with FolderLock(settings.workspace.jobs / job.id / "lock", Unavailable("")):
+        assert Supervisor(own_store, patient, threading.Event()).run(job.id) == "queued"
+    error = own_store.events(job.id)[-1].data["error"]
+    assert "earlier attempt still works" in error["detail"]
+
+
+def test_no_signal_is_sent_to_a_group_that_has_ended(settings, pool, monkeypatch):
+    child = pool.submit(
+        Child, "rehearse", {"steps": 1}, settings.workspace.jobs / "brief", settings
+    ).result()
+    assert list(child.lines())
+    sent = []
+    deliver = os.killpg
+    monkeypatch.setattr(os, "killpg", lambda *signal: (sent.append(signal), deliver(*signal)))
+    assert child.finish(20) == 0
+    assert sent == [(child.pid, signal.SIGKILL)]
+    child.signal(signal.SIGTERM)
+    assert child.ended()
+    assert child.close() == 0
+    assert len(sent) == 1

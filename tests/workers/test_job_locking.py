@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-from job_kit import eventually
 
 from ml.errors import Conflict, Unavailable
 from workers.locking import FolderLock
@@ -41,7 +40,7 @@ def test_a_child_that_inherits_the_lock_holds_on(tmp_path):
         FolderLock(tmp_path / "lock", TAKEN)
     child.kill()
     child.communicate()
-    eventually(lambda: FolderLock(tmp_path / "lock", TAKEN), "the folder").release()
+    FolderLock(tmp_path / "lock", TAKEN, patience=20).release()
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
