@@ -6,10 +6,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-SCIENCE = ("can", "experts")
+SCIENCE = (
+    "can/**/*.py",
+    "experts/*.py",
+    "fusion/cache*.py",
+    "batches.py",
+    "lightning.py",
+)
 
 
 def digest_of(values: Any) -> str:
@@ -26,11 +33,11 @@ def file_digest(path: Path) -> str:
 
 @cache
 def code_digest() -> str:
-    """SHA-256 of the source that turns logs into expert scores."""
+    """SHA-256 of what turns logs into expert scores: our source, and the version of torch."""
     root = Path(__file__).parent
-    sources = sorted(path for part in SCIENCE for path in (root / part).rglob("*.py"))
+    sources = sorted(path for pattern in SCIENCE for path in root.glob(pattern))
     parts = [(path.relative_to(root).as_posix(), file_digest(path)) for path in sources]
-    return digest_of(parts)
+    return digest_of([*parts, ("torch", version("torch"))])
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

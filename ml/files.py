@@ -32,6 +32,7 @@ def copy_folder_atomically(source: Path, target: Path) -> None:
         shutil.copytree(source, temporary)
         for path in temporary.rglob("*"):
             sync_folder(path)
+        sync_folder(temporary)
         _rename_unless_taken(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

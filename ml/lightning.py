@@ -12,10 +12,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from typing_extensions import override
 
 from ml.batches import EPOCHS_APART, EpochLoader
+from ml.files import write_atomically
 from ml.pipelines.context import Span
 
 TRAINED = "trained.safetensors"
@@ -68,23 +69,40 @@ class Fit:
         """
         trained = self.folder / TRAINED
         if not trained.exists():
-            best = self._checkpoints()
-            self._trainer(best, progress).fit(
-                module,
-                train,
-                validation,
-                ckpt_path=self._last(),
-                weights_only=True,
+            best = self._best(module, train, validation, progress)
+            module.load_state_dict(
+                torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
             )
-            module.load_state_dict(_weights(Path(best.best_model_path)))
-            save_file({k: v.cpu().contiguous() for k, v in module.state_dict().items()}, trained)
+            state = {name: value.cpu().contiguous() for name, value in module.state_dict().items()}
+            write_atomically(trained, save(state))
         module.load_state_dict(load_file(trained))
         module.eval()
+
+    def _best(
+        self,
+        module: pl.LightningModule,
+        train: EpochLoader[Any],
+        validation: EpochLoader[Any],
+        progress: Span,
+    ) -> str:
+        """Fit, or find that an earlier run stopped early; the path of the best checkpoint."""
+        last = self.folder / "checkpoints" / "last.ckpt"
+        if last.exists() and (done := _stopped_early(last)):
+            return done
+        best = self._checkpoints()
+        self._trainer(best, progress).fit(
+            module,
+            train,
+            validation,
+            ckpt_path=str(last) if last.exists() else None,
+            weights_only=True,
+        )
+        return best.best_model_path
 
     def _trainer(self, best: ModelCheckpoint, progress: Span) -> pl.Trainer:
         warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")
         return pl.Trainer(
-            accelerator="auto",
+            accelerator="gpu" if training_device().type == "cuda" else "cpu",
             devices=1,
             max_epochs=self.max_epochs,
             callbacks=[
@@ -113,10 +131,6 @@ class Fit:
             mode=self.mode,
             save_last=True,
         )
-
-    def _last(self) -> str | None:
-        last = self.folder / "checkpoints" / "last.ckpt"
-        return str(last) if last.exists() else None
 
 
 class ProgressRelay(pl.Callback):
@@ -154,7 +168,8 @@ class ProgressRelay(pl.Callback):
 class EpochSeed(pl.Callback):
     """Makes an epoch's order and noise depend on the seed and its number alone.
 
-    That is why a resumed training ends with the very weights of an uninterrupted one.
+    That is why a resumed training ends with the very weights of an uninterrupted one (on a CPU; a
+    GPU adds in an order of its own).
     """
 
     def __init__(self, seed: int) -> None:
@@ -173,8 +188,10 @@ def training_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _weights(checkpoint: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)[
-        "state_dict"
-    ]
-    return state
+def _stopped_early(last: Path) -> str:
+    """The best checkpoint of a training that early stopping ended, "" where it would go on."""
+    callbacks = torch.load(last, map_location="cpu", weights_only=True)["callbacks"]
+    state = {name.partition("{")[0]: values for name, values in callbacks.items()}
+    if not state["EarlyStopping"]["stopped_epoch"]:
+        return ""
+    return str(state["ModelCheckpoint"]["best_model_path"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
 
 from ml.can.frames import Frames
-from ml.can.graphs import WindowGraphs, build_graphs
+from ml.can.graphs import WindowGraphs, graphs_of
 from ml.can.windows import WindowConfig
 from ml.errors import InvalidInput
 from ml.evaluation.baselines import Baselines
@@ -113,13 +113,19 @@ class Scorer:
         Raises:
             InvalidInput: there are fewer frames than one window takes.
         """
-        return self.score_graphs(build_graphs(frames, self.window))
+        return self._score(list(map(self._expert_scores, graphs_of(frames, self.window))))
 
     def score_graphs(self, graphs: WindowGraphs) -> Scores:
         """Score window graphs, see `score_frames`."""
+        return self._score([self._expert_scores(graphs)])
+
+    def _expert_scores(self, graphs: WindowGraphs) -> tuple[NDArray[Any], ...]:
         raw = self.bank.raw(graphs)
-        calibrated = {name: self.calibrations[name](values) for name, values in raw.items()}
-        return self._fused(calibrated["vgae"], calibrated["gat"], graphs.start, graphs.end)
+        vgae, gat = (self.calibrations[name](raw[name]) for name in ("vgae", "gat"))
+        return vgae, gat, graphs.start, graphs.end
+
+    def _score(self, parts: Sequence[tuple[NDArray[Any], ...]]) -> Scores:
+        return self._fused(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def fuse(self, anomaly_score: ArrayLike, gat_prob: ArrayLike) -> Scores:
         """Fuse scores that experts gave elsewhere.
@@ -140,15 +146,20 @@ class Scorer:
                 f"anomaly_score has {len(anomaly)} values, gat_prob has {len(probability)}.",
                 "Give both columns one value a window.",
             )
-        return self._fused(anomaly, probability, None, None)
+        return self._fused(anomaly, probability)
 
     def _fused(
         self,
         anomaly: Floats,
         probability: Floats,
-        start: NDArray[np.float64] | None,
-        end: NDArray[np.float64] | None,
+        start: NDArray[np.float64] | None = None,
+        end: NDArray[np.float64] | None = None,
     ) -> Scores:
+        if not (np.isfinite(anomaly).all() and np.isfinite(probability).all()):
+            raise InvalidInput(
+                "The traffic has values that no score can be given for.",
+                "Check its timestamps and payloads.",
+            )
         alpha = self.policy.alpha(anomaly, probability)
         fused = fuse(alpha, anomaly, probability)
         return Scores(
@@ -162,10 +173,6 @@ class Scorer:
             threshold=self.threshold,
             release=self.version,
         )
-
-    def describe(self) -> dict[str, Any]:
-        """Facts for a card."""
-        return {"window": asdict(self.window), "threshold": self.threshold, "version": self.version}
 
 
 def _unit_column(name: str, values: ArrayLike) -> Floats:

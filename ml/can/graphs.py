@@ -8,7 +8,7 @@ reduction over one contiguous run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -19,8 +19,8 @@ from ml.can.frames import Frames
 from ml.can.runs import Ints, Runs
 from ml.can.windows import WindowConfig, window_bounds, window_labels, window_starts
 
-# Bounds what one pass allocates; about 50 MB at 100 frames a window.
-WINDOWS_AT_ONCE = 2048
+# Bounds what one pass allocates, about 50 MB.
+FRAMES_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,16 @@ def build_graphs(frames: Frames, config: WindowConfig) -> WindowGraphs:
     Raises:
         InvalidInput: there are fewer frames than one window takes.
     """
+    return WindowGraphs.concat(list(graphs_of(frames, config)))
+
+
+def graphs_of(frames: Frames, config: WindowConfig) -> Iterator[WindowGraphs]:
+    """The graphs of `build_graphs` in pieces of bounded size, for traffic of any length."""
     traffic = frames.traffic()
     starts = window_starts(len(traffic), config)
-    chunks = np.split(starts, range(WINDOWS_AT_ONCE, len(starts), WINDOWS_AT_ONCE))
-    return WindowGraphs.concat([_build(traffic, chunk, config.window_size) for chunk in chunks])
+    at_once = max(FRAMES_AT_ONCE // config.window_size, 1)
+    for chunk in np.split(starts, range(at_once, len(starts), at_once)):
+        yield _build(traffic, chunk, config.window_size)
 
 
 def _build(frames: Frames, starts: NDArray[np.intp], size: int) -> WindowGraphs:

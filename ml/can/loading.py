@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ml.can.datasets import Capture, load_capture
 from ml.can.graphs import WindowGraphs, build_graphs
 from ml.can.windows import WindowConfig
 from ml.errors import InvalidInput
 from ml.pipelines.context import Span
+
+MOST_WINDOWS = 500_000
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,18 @@ class LabelledCapture:
     capture: Capture
     graphs: WindowGraphs
 
+    @property
+    def planned(self) -> Capture:
+        """The capture as a plan for training sees it: without an attack where no window has one."""
+        return self.capture if self.label.any() else replace(self.capture, attack=None)
+
+    @property
+    def label(self) -> NDArray[np.uint8]:
+        """(W,) 1 where a window holds an attack."""
+        if self.graphs.label is None:
+            raise InvalidInput(f"Capture {self.capture.name} has no labels.", "Label its frames.")
+        return self.graphs.label
+
 
 def load_labelled(capture: Capture, window: WindowConfig) -> LabelledCapture:
     """Read a capture and cut it into labelled window graphs.
@@ -37,10 +54,18 @@ def load_labelled(capture: Capture, window: WindowConfig) -> LabelledCapture:
             f"Capture {capture.name} has no labels.",
             "Label its frames, or name it `attack-free-…` if it has no attack.",
         )
+    if len(frames) // window.stride > MOST_WINDOWS:
+        raise InvalidInput(
+            f"Capture {capture.name} gives more than {MOST_WINDOWS} windows.",
+            "Raise `window.stride`, or split the capture.",
+        )
     try:
         return LabelledCapture(capture, build_graphs(frames, window))
     except InvalidInput as error:
-        raise InvalidInput(f"Capture {capture.name}: {error.detail}", error.hint) from error
+        raise InvalidInput(
+            f"Capture {capture.name}: {error.detail}",
+            "Leave the capture out, or lower `window.window_size`.",
+        ) from error
 
 
 def load_all(

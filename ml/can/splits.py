@@ -14,7 +14,8 @@ from ml.can.datasets import Capture
 from ml.errors import InvalidInput
 
 BLOCKS = 10
-VALIDATION_BLOCKS = (4, 9)
+# Which of the first five tenths is held out, with the tenth that is five later; tried in turn.
+TURNS = (4, 3, 2, 1, 0)
 MAX_FOLDS = 3
 SEEN_FOLDS = 2
 
@@ -49,7 +50,9 @@ class Fold:
     held_out: tuple[int, ...]
 
 
-def hold_out(captures: Sequence[Capture], windows: Sequence[int], overlap: int) -> Holdout:
+def hold_out(
+    captures: Sequence[Capture], labels: Sequence[NDArray[np.uint8]], overlap: int
+) -> Holdout:
     """Choose validation windows.
 
     Windows are never drawn one by one: neighbours resemble each other, and a detector validated on
@@ -58,24 +61,42 @@ def hold_out(captures: Sequence[Capture], windows: Sequence[int], overlap: int) 
     Args:
         captures: the captures, in the order of their windows; one that occurs twice is held out, or
             not, both times.
-        windows: how many windows each has.
+        labels: of each one's windows, 1 for an attack.
         overlap: windows to leave out on either side of a block, so that no frame is in both parts.
+
+    Raises:
+        InvalidInput: however it is cut, a class is missing from the part to train on, or benign
+            traffic from the other.
     """
     groups: defaultdict[tuple[str, str | None], list[Capture]] = defaultdict(list)
     for capture in dict.fromkeys(captures):
         groups[capture.vehicle, capture.attack].append(capture)
-    whole = all(len(members) > 1 for members in groups.values())
-    last = {members[-1] for members in groups.values()}
-    parts = [
-        np.full(count, int(capture in last), np.int8) if whole else _blocks(count, overlap)
-        for capture, count in zip(captures, windows, strict=True)
-    ]
-    role = np.concatenate(parts)
-    return Holdout(
-        train=np.flatnonzero(role == 0),
-        validation=np.flatnonzero(role == 1),
-        by="capture" if whole else "time block",
-    )
+    plans: list[Holdout] = []
+    if all(len(members) > 1 for members in groups.values()):
+        last = {members[-1] for members in groups.values()}
+        roles = [
+            np.full(len(own), int(c in last), np.int8)
+            for c, own in zip(captures, labels, strict=True)
+        ]
+        plans.append(_plan(roles, "capture"))
+    plans += [_plan([_blocks(len(own), overlap, n) for own in labels], "time block") for n in TURNS]
+    label = np.concatenate(labels)
+    usable = [p for p in plans if _has(label[p.train], 0, 1) and _has(label[p.validation], 0)]
+    if not usable:
+        raise InvalidInput(
+            "There is too little training traffic to validate on a part of it.",
+            "Add captures: both parts need benign windows, and the one trained on attacks too.",
+        )
+    return next((p for p in usable if _has(label[p.validation], 1)), usable[0])
+
+
+def _plan(roles: Sequence[NDArray[np.int8]], by: Literal["capture", "time block"]) -> Holdout:
+    role = np.concatenate(roles)
+    return Holdout(np.flatnonzero(role == 0), np.flatnonzero(role == 1), by)
+
+
+def _has(label: NDArray[np.uint8], *classes: int) -> bool:
+    return all((label == wanted).any() for wanted in classes)
 
 
 def cross_fit_folds(captures: Sequence[Capture]) -> list[Fold]:
@@ -133,12 +154,12 @@ def _crowding(fold: list[int], captures: Sequence[Capture], capture: Capture) ->
     return same_car, attack_free
 
 
-def _blocks(count: int, overlap: int) -> NDArray[np.int8]:
-    """0 train, 1 validation, 2 neither."""
+def _blocks(count: int, overlap: int, turn: int) -> NDArray[np.int8]:
+    """0 train, 1 validation, 2 neither; each turn holds out two other tenths of the time."""
     block = np.arange(count) * BLOCKS // max(count, 1)
-    held = np.isin(block, VALIDATION_BLOCKS)
-    role = held.astype(np.int8)
+    held: NDArray[np.bool_] = block % (BLOCKS // 2) == turn
+    role: NDArray[np.int8] = held.astype(np.int8)
     for edge in np.flatnonzero(np.diff(held.astype(np.int8))) + 1:
         near = slice(max(edge - overlap, 0), edge + overlap)
-        role[near][~held[near]] = 2
+        role[near] = np.where(held[near], role[near], 2)
     return role

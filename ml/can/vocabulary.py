@@ -26,7 +26,7 @@ class Vocabulary:
         """Learn the ids of benign traffic, the most frequent ones where there are too many.
 
         Args:
-            benign: arbitration ids of benign frames, any order, shape (n,).
+            benign: arbitration ids as often as they count, any order, shape (n,).
         """
         ids, counts = np.unique(benign, return_counts=True)
         kept = np.argsort(-counts, kind="stable")[: SIZE - 1]

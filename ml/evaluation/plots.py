@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from ml.evaluation.style import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION, dress, figure
 
+# Above this a number a cell is unreadable, and slow to draw.
+READABLE_BINS = 20
+
 
 def policy_heatmap(policy: NDArray[np.floating[Any]]) -> Figure:
     """The weight of the GAT that the policy chooses for each pair of expert scores.
@@ -64,6 +67,8 @@ def alpha_histogram(alphas: Mapping[str, NDArray[np.floating[Any]]]) -> Figure:
 
 def _write_cells(axes: Axes, policy: NDArray[np.floating[Any]]) -> None:
     rows, columns = policy.shape
+    if rows > READABLE_BINS:
+        return
     for (i, j), alpha in np.ndenumerate(policy):
         place = ((i + 0.5) / rows, (j + 0.5) / columns)
         ink = "white" if abs(alpha - 0.5) > 0.33 else INK

@@ -65,13 +65,18 @@ def judge(
     difference = _difference([c for c in captures if c.split in splits], rival, thresholds)
     return Verdict(
         wins=lead > 0,
-        sentence=_sentence(own, rivals[rival], rival, len(splits)),
+        sentence=_sentence(own, rivals[rival], rival, len(splits), tested=tested(splits)),
         doubt=_doubt(difference),
         mean_f1=mean_f1,
         splits=splits,
         rival=rival,
         difference=difference,
     )
+
+
+def tested(splits: Sequence[str]) -> bool:
+    """Whether these are test splits."""
+    return any(name.startswith("test") for name in splits)
 
 
 def scored_splits(comparison: Mapping[str, Any]) -> tuple[str, ...]:
@@ -81,8 +86,10 @@ def scored_splits(comparison: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(s for s in tests if splits[s].get(FUSED, {}).get("f1") is not None)
 
 
-def _sentence(own: float, best: float, rival: str, splits: int) -> str:
+def _sentence(own: float, best: float, rival: str, splits: int, *, tested: bool) -> str:
     where = "on the test split" if splits == 1 else f"on average over {splits} test splits"
+    if not tested:
+        where = "on the captures it was trained on, which says nothing about new traffic"
     lead = round(own, 4) - round(best, 4)
     outcome = "beats" if lead > 0 else "does not beat"
     figures = f"F1 {own:.4f} against {best:.4f}, {_signed(lead)}" if lead else f"both F1 {own:.4f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -74,6 +75,15 @@ class ExpertBank:
             name: raw_scores(expert, batch, batch_size) for name, expert in self.experts.items()
         }
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the vocabulary and every weight, as hex."""
+        tensors = [t for e in self.experts.values() for t in e.state_dict().values()]
+        content = hashlib.sha256(self.vocabulary.arbitration.tobytes())
+        for tensor in tensors:
+            content.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return content.hexdigest()
+
     def save(self, folder: Path) -> None:
         """Write `experts.json` and one safetensors file an expert."""
         description = {
@@ -124,12 +134,12 @@ def train_bank(
         InvalidInput: the windows hold no benign traffic or no attack.
         Cancelled: the run was asked to stop.
     """
+    require_both_classes(captures)
     joined = WindowGraphs.concat([c.graphs for c in captures])
-    require_both_classes(joined)
-    vocabulary = benign_vocabulary(joined)
+    vocabulary = benign_vocabulary(captures)
     batch = GraphBatch.of(joined, vocabulary)
     held = hold_out(
-        [c.capture for c in captures], [len(c.graphs) for c in captures], window_overlap(window)
+        [c.planned for c in captures], [c.label for c in captures], window_overlap(window)
     )
     train, validation = (
         batch.take(torch.from_numpy(part)) for part in (held.train, held.validation)
@@ -145,23 +155,22 @@ def train_bank(
     return ExpertBank(vocabulary, trained)
 
 
-def benign_vocabulary(graphs: WindowGraphs) -> Vocabulary:
-    """The ids of the benign windows."""
-    assert graphs.label is not None  # noqa: S101 - `require_both_classes` ran before
-    benign = np.repeat(graphs.label == 0, np.diff(graphs.node_ptr))
-    return Vocabulary.fit(graphs.arbitration[benign])
+def benign_vocabulary(captures: Sequence[LabelledCapture]) -> Vocabulary:
+    """The ids of the benign windows, those in most windows where there are too many."""
+    parts = [
+        c.graphs.arbitration[np.repeat(c.label == 0, np.diff(c.graphs.node_ptr))] for c in captures
+    ]
+    return Vocabulary.fit(np.concatenate(parts))
 
 
-def require_both_classes(graphs: WindowGraphs) -> None:
+def require_both_classes(captures: Sequence[LabelledCapture]) -> None:
     """Refuse training data that lacks attacks or benign traffic."""
-    label = graphs.label
-    if label is None:
-        raise InvalidInput("The training captures have no labels.", "Use logs with a label column.")
-    if not label.any():
+    attacks = sum(int(c.label.sum()) for c in captures)
+    if attacks == 0:
         raise InvalidInput(
             "The training captures hold no attack.", "Add labelled attacks to a `train_…` split."
         )
-    if label.all():
+    if attacks == sum(len(c.label) for c in captures):
         raise InvalidInput(
             "The training captures hold no benign window.",
             "Add attack-free traffic to a `train_…` split.",

@@ -32,7 +32,7 @@ class ExpertTrainingConfig:
     """
 
     max_epochs: Annotated[int, Field(ge=1, le=1000)] = 15
-    early_stopping_patience: Annotated[int, Field(ge=1)] = 5
+    early_stopping_patience: Annotated[int, Field(ge=1, le=1000)] = 5
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 64
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,36 +11,33 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ml.can.graphs import WindowGraphs
 from ml.can.loading import LabelledCapture
 from ml.can.splits import cross_fit_folds
 from ml.can.windows import WindowConfig
-from ml.digests import code_digest, differences, digest_of, file_digest
+from ml.digests import code_digest, differences, digest_of
 from ml.experts.bank import EXPERTS, ExpertBank, ExpertsConfig, require_both_classes, train_bank
-from ml.experts.calibration import Calibration
-from ml.files import write_atomically
-from ml.fusion.cache import COLUMNS, MANIFEST, PREDICTIONS, PredictionCache
+from ml.fusion.cache import MANIFEST, PredictionCache
 from ml.fusion.config import FusionDataConfig
 from ml.pipelines.context import Span
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
 class PredictionCacheBuilder:
-    """Builds a prediction cache, or finds that the one on disk still fits.
+    """Builds a prediction cache, or finds that one on disk fits.
 
     Attributes:
-        folder: where the cache is kept.
-        workdir: the job's folder; takes the folds' checkpoints and scores, so that a later attempt
-            goes on where this one stopped.
+        root: where a dataset's caches are kept, each in a folder named by its digest.
+        workdir: the job's folder; takes the folds' checkpoints, so that a later attempt goes on
+            where this one stopped.
         experts: the experts to cross-fit.
         data: options of the cache.
         window: how traffic is cut.
         seed: decides all randomness.
     """
 
-    folder: Path
+    root: Path
     workdir: Path
     experts: ExpertsConfig
     data: FusionDataConfig
@@ -50,68 +46,72 @@ class PredictionCacheBuilder:
 
     def build(
         self, captures: Sequence[LabelledCapture], progress: Span, bank: ExpertBank | None = None
-    ) -> PredictionCache:
-        """The cache for these captures.
+    ) -> tuple[PredictionCache, str]:
+        """The cache for these captures, and why it was built ("" where one on disk fits).
 
         Args:
             captures: the training captures.
             progress: where to report.
-            bank: the experts whose in-sample predictions to take; None to cross-fit.
+            bank: experts whose predictions to take as they are, because they never saw these
+                captures or because `data.in_sample` asks for it; None to cross-fit.
 
         Raises:
             InvalidInput: the captures cannot be cross-fitted, or lack a class.
             Cancelled: the run was asked to stop.
         """
+        require_both_classes(captures)
         digests = self.digests(captures, bank)
-        reason = self.stale(digests)
-        if not reason:
+        folder = self.root / digest_of(digests)[:16]
+        found = None if self.data.rebuild else PredictionCache.load(folder)
+        if found is not None:
             progress.context.log("The prediction cache on disk fits and is used.")
-            return PredictionCache.read(self.folder)
+            return found, ""
+        reason = self.why(digests)
         progress.context.log(f"Building the prediction cache: {reason}.")
-        require_both_classes(WindowGraphs.concat([c.graphs for c in captures]))
-        if bank is None:
-            parts = self._cross_fit(captures, progress)
-        else:
-            parts = [
-                _frame(c, bank.raw(c.graphs, self.data.batch_size), fold=-1, question="in-sample")
-                for c in captures
-            ]
-        cache = _calibrated(pl.concat(parts), cross_fitted=bank is None, reason=reason)
-        self._write(cache, digests)
-        return cache
+        parts = self._cross_fit(captures, progress) if bank is None else self._take(captures, bank)
+        cross_fitted = bank is None or not self.data.in_sample
+        cache = PredictionCache.of(pl.concat(parts), cross_fitted=cross_fitted, digests=digests)
+        cache.save(folder, self.workdir)
+        return cache, reason
 
     def digests(
         self, captures: Sequence[LabelledCapture], bank: ExpertBank | None
     ) -> dict[str, Any]:
         """Everything that a cache must agree with."""
+        facts = ((c.capture, c.capture.digest) for c in captures)
+        rows = sorted([c.name, c.vehicle, c.attack or "", digest] for c, digest in facts)
         return {
             "schema": SCHEMA_VERSION,
-            "captures": digest_of(sorted([c.capture.name, c.capture.digest] for c in captures)),
-            "experts": digest_of(asdict(self.experts)),
+            "captures": digest_of(rows),
+            "experts": digest_of(asdict(self.experts)) if bank is None else bank.digest,
             "window": asdict(self.window),
             "seed": self.seed,
             "code": code_digest(),
-            "in_sample": bank is not None,
+            "in_sample": self.data.in_sample,
         }
 
-    def stale(self, digests: Mapping[str, Any]) -> str:
-        """Why the cache on disk cannot be used, or "" where it can."""
+    def why(self, digests: Mapping[str, Any]) -> str:
+        """Why there is no cache that fits."""
         if self.data.rebuild:
             return "a rebuild was asked for"
-        if not (self.folder / MANIFEST).exists():
+        if (self.root / digest_of(digests)[:16]).exists():
+            return "the one on disk was changed since it was made"
+        made = sorted(self.root.glob(f"*/{MANIFEST}"), key=lambda p: p.stat().st_mtime)
+        caches = [cache for path in made if (cache := PredictionCache.load(path.parent))]
+        if not caches:
             return "there is none yet"
-        try:
-            manifest = json.loads((self.folder / MANIFEST).read_text())
-            changed = differences(manifest["digests"], digests)
-            intact = manifest["predictions"] == file_digest(self.folder / PREDICTIONS)
-        except (OSError, ValueError, KeyError, TypeError):
-            return "the one on disk cannot be read"
-        if changed:
-            return f"the one on disk was made from other {', '.join(changed)}"
-        return "" if intact else "the one on disk was changed since it was made"
+        changed = differences(caches[-1].digests, digests)
+        return f"the last one was made from other {', '.join(changed)}"
+
+    def _take(self, captures: Sequence[LabelledCapture], bank: ExpertBank) -> list[pl.DataFrame]:
+        question = "in-sample" if self.data.in_sample else "unseen captures"
+        return [
+            _frame(c, bank.raw(c.graphs, self.data.batch_size), fold=-1, question=question)
+            for c in captures
+        ]
 
     def _cross_fit(self, captures: Sequence[LabelledCapture], progress: Span) -> list[pl.DataFrame]:
-        folds = cross_fit_folds([c.capture for c in captures])
+        folds = cross_fit_folds([c.planned for c in captures])
         parts: list[pl.DataFrame] = []
         for n, fold in enumerate(folds):
             span = progress.span(n / len(folds), (n + 1) / len(folds))
@@ -136,21 +136,6 @@ class PredictionCacheBuilder:
             self.seed + fold + 1,
         )
 
-    def _write(self, cache: PredictionCache, digests: Mapping[str, Any]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        cache.table.write_parquet(self.workdir / PREDICTIONS)
-        content = (self.workdir / PREDICTIONS).read_bytes()
-        # The manifest goes first and comes last, so that it never describes other predictions.
-        (self.folder / MANIFEST).unlink(missing_ok=True)
-        write_atomically(self.folder / PREDICTIONS, content)
-        manifest = {
-            "digests": dict(digests),
-            "predictions": file_digest(self.folder / PREDICTIONS),
-            "cross_fitted": cache.cross_fitted,
-            "calibrations": {name: asdict(c) for name, c in cache.calibrations.items()},
-        }
-        write_atomically(self.folder / MANIFEST, json.dumps(manifest, indent=1).encode())
-
 
 def _frame(
     captured: LabelledCapture, raw: Mapping[str, NDArray[np.float32]], fold: int, question: str
@@ -170,15 +155,3 @@ def _frame(
         fold=pl.lit(fold, pl.Int32),
         question=pl.lit(question),
     )
-
-
-def _calibrated(table: pl.DataFrame, *, cross_fitted: bool, reason: str) -> PredictionCache:
-    label = table["label"].to_numpy()
-    calibrations = {
-        name: Calibration.fit(table[f"{name}_raw"].to_numpy(), label) for name in EXPERTS
-    }
-    scores = {
-        COLUMNS[name]: calibration(table[f"{name}_raw"].to_numpy())
-        for name, calibration in calibrations.items()
-    }
-    return PredictionCache(table.with_columns(**scores), calibrations, cross_fitted, reason)

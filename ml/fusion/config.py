@@ -43,8 +43,8 @@ class FusionAgentConfig:
     fusion_min_epsilon: Unit = 0.2
     fusion_buffer_size: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
     fusion_batch_size: Annotated[int, Field(ge=1, le=65_536)] = 256
-    target_update_freq: Annotated[int, Field(ge=1)] = 100
-    episode_length: Annotated[int, Field(ge=1)] = 1
+    target_update_freq: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
+    episode_length: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     state: Literal["discrete", "continuous"] = "discrete"
     state_bins: Annotated[int, Field(ge=2, le=200)] = 10
     reward: Annotated[str, Field(max_length=200)] = "accuracy"
@@ -80,5 +80,5 @@ class FusionTrainingConfig:
     """
 
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 50
-    early_stopping_patience: Annotated[int, Field(ge=1)] = 15
+    early_stopping_patience: Annotated[int, Field(ge=1, le=10_000)] = 15
     checkpoint_metric: Literal["val_accuracy", "val_reward"] = "val_accuracy"

@@ -118,17 +118,23 @@ def _imported(path: str, *, trusted: bool) -> Reward:
     module, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # the module is the user's, and may raise anything
         raise InvalidInput(
-            f"The reward '{path}' cannot be imported: {error}.", "Give `package.module:function`."
+            f"The reward '{path}' cannot be imported: {type(error).__name__}: {error}.",
+            "Give `package.module:function`.",
         ) from error
-    if not callable(found):
+
+    def reward(fused: Tensor, label: Tensor) -> Tensor:
+        return torch.as_tensor(found(fused, label), dtype=fused.dtype).expand_as(fused)
+
+    try:
+        reward(torch.tensor([0.2, 0.8]), torch.tensor([0.0, 1.0]))
+    except Exception as error:  # as above
         raise InvalidInput(
-            f"The reward '{path}' is not a function.", "Give `package.module:function`."
-        )
-    return lambda fused, label: torch.as_tensor(found(fused, label), dtype=fused.dtype).expand_as(
-        fused
-    )
+            f"The reward '{path}' does not work: {type(error).__name__}: {error}.",
+            "Give `package.module:function` that takes fused scores and labels, and gives rewards.",
+        ) from error
+    return reward
 
 
 REWARDS: Mapping[str, Callable[[FusionAgentConfig], Reward]] = {

@@ -8,13 +8,13 @@ from typing import Any
 from ml.config import config
 from ml.errors import InvalidInput
 from ml.fusion.config import FusionDataConfig
-from ml.pipelines import stages
 from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import Pipeline
+from ml.pipelines.training import TrainingConfig, begin, check_training, prediction_cache
 
 
 @config
-class CacheConfig(stages.TrainingConfig):
+class CacheConfig(TrainingConfig):
     """A cache job.
 
     Attributes:
@@ -27,8 +27,7 @@ class CacheConfig(stages.TrainingConfig):
 def check(config: CacheConfig, workspace: Workspace, trusted: bool) -> None:
     """Refuse an unknown dataset or release, and what only a fusion can do."""
     del trusted
-    stages.check_dataset(config.dataset, workspace, "train")
-    stages.released_experts(config, workspace)
+    check_training(config, workspace)
     if config.data.in_sample:
         raise InvalidInput(
             "A cache job cross-fits.",
@@ -39,13 +38,9 @@ def check(config: CacheConfig, workspace: Workspace, trusted: bool) -> None:
 def run(config: CacheConfig, context: Context) -> dict[str, Any]:
     """Build the cache, or find that it fits."""
     check(config, context.workspace, context.trusted)
-    _, captures = stages.training_captures(config, context, context.span(0.0, 0.1))
-    cache = stages.prediction_cache(config, config.data, captures, context, context.span(0.1, 1.0))
-    return {
-        "windows": cache.table.height,
-        "cross_fitted": cache.cross_fitted,
-        "reason": cache.reason,
-    }
+    training = begin(config, context, context.span(0.0, 0.1))
+    cache, reason = prediction_cache(training, config.data, context.span(0.1, 1.0))
+    return {"windows": cache.table.height, "cross_fitted": cache.cross_fitted, "reason": reason}
 
 
 KIND = Pipeline("cache", CacheConfig, run, "Build the cross-fitted prediction cache.", check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,8 +82,9 @@ class Context:
         self.emit({"event": "progress", "phase": phase, "fraction": fraction, "message": message})
 
     def metrics(self, phase: str, values: dict[str, float], step: int) -> None:
-        """Report measured values of a phase at a step (an epoch)."""
-        self.emit({"event": "metrics", "phase": phase, "values": values, "step": step})
+        """Report measured values of a phase at an epoch; what is not finite becomes None."""
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        self.emit({"event": "metrics", "phase": phase, "values": finite, "step": step})
 
     def log(self, message: str, level: str = "info") -> None:
         """Say one line."""

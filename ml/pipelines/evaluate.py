@@ -8,8 +8,8 @@ from pydantic import Field
 
 from ml.can.datasets import find_dataset
 from ml.config import config
-from ml.pipelines import stages
 from ml.pipelines.context import Context, Workspace
+from ml.pipelines.evaluation import evaluate_release, seen_in_training
 from ml.pipelines.registry import Pipeline
 from ml.releases import ReleaseStore
 
@@ -30,25 +30,34 @@ class EvaluateConfig:
 def check(config: EvaluateConfig, workspace: Workspace, trusted: bool) -> None:
     """Refuse an unknown dataset or release."""
     del trusted
-    stages.check_dataset(config.dataset, workspace, "test")
+    find_dataset(config.dataset, workspace.data_dirs, needs=("test",))
     ReleaseStore(workspace.releases).manifest(config.release)
 
 
 def run(config: EvaluateConfig, context: Context) -> dict[str, Any]:
     """Score the test captures with the release and its rivals."""
     dataset = find_dataset(config.dataset, context.workspace.data_dirs, needs=("test",))
-    scorer = ReleaseStore(context.workspace.releases).load(config.release)
-    comparison = stages.evaluate_release(
+    store = ReleaseStore(context.workspace.releases)
+    scorer = store.load(config.release)
+    seen = seen_in_training(store.manifest(scorer.version), dataset.test)
+    for name in seen:
+        context.log(f"The release was trained on {name}: figures there prove nothing.", "warning")
+    comparison = evaluate_release(
         scorer,
         dataset.test,
         context.artifacts / "report",
-        facts={"Release": scorer.version, "Dataset": config.dataset},
+        facts={"Release": scorer.version, "Dataset": config.dataset, "Seen in training": len(seen)},
         title=f"Release {scorer.version} on {config.dataset}",
         progress=context.span(0.0, 1.0),
     )
-    return {"evaluated": scorer.version, "comparison": comparison}
+    return {"evaluated": scorer.version, "seen_in_training": seen, "comparison": comparison}
 
 
 KIND = Pipeline(
-    "evaluate", EvaluateConfig, run, "Measure a release on a dataset's test splits.", check
+    "evaluate",
+    EvaluateConfig,
+    run,
+    "Measure a release on a dataset's test splits.",
+    check,
+    accelerated=False,
 )

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import polars as pl
 from pydantic import Field
 
-from ml.can.datasets import Dataset
-from ml.can.loading import LabelledCapture
 from ml.can.splits import hold_out
 from ml.can.windows import window_overlap
 from ml.config import config
@@ -22,11 +19,20 @@ from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionDataConfig, FusionTrainingConfig
 from ml.fusion.dqn import FusionLightningModule
 from ml.fusion.policy import fuse, load_policy, save_policy
-from ml.fusion.rewards import reward_function
+from ml.fusion.rewards import Reward, reward_function
 from ml.fusion.training import train_fusion
-from ml.pipelines import stages
 from ml.pipelines.context import Context, Workspace
+from ml.pipelines.evaluation import evaluate_release
 from ml.pipelines.registry import Pipeline
+from ml.pipelines.training import (
+    Training,
+    TrainingConfig,
+    begin,
+    check_training,
+    final_bank,
+    never_seen,
+    prediction_cache,
+)
 from ml.releases import Manifest
 from ml.releases.manifest import seal
 from ml.releases.store import ALIAS
@@ -34,7 +40,7 @@ from ml.scoring import Scorer
 
 
 @config
-class FusionConfig(stages.TrainingConfig):
+class FusionConfig(TrainingConfig):
     """A fusion job.
 
     Attributes:
@@ -47,7 +53,10 @@ class FusionConfig(stages.TrainingConfig):
     data: FusionDataConfig = field(default_factory=FusionDataConfig)
     agent: FusionAgentConfig = field(default_factory=FusionAgentConfig)
     training: FusionTrainingConfig = field(default_factory=FusionTrainingConfig)
-    alias: Annotated[str, Field(pattern=ALIAS)] | None = "production"
+    alias: Annotated[str, Field(pattern=ALIAS, max_length=64)] | None = "production"
+
+
+FusionTraining = Training[FusionConfig]
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class _Learnt:
 
     bank: ExpertBank
     cache: PredictionCache
+    reason: str
     agent: FusionLightningModule
     threshold: float
     baselines: Baselines
@@ -63,21 +73,20 @@ class _Learnt:
 
 def check(config: FusionConfig, workspace: Workspace, trusted: bool) -> None:
     """Refuse an unknown dataset, reward or release before any work is done."""
-    stages.check_dataset(config.dataset, workspace, "train")
+    check_training(config, workspace)
     reward_function(config.agent, trusted=trusted)
-    stages.released_experts(config, workspace)
 
 
 def run(config: FusionConfig, context: Context) -> dict[str, Any]:
     """Train, stage a release and report on it."""
-    check(config, context.workspace, context.trusted)
-    dataset, captures = stages.training_captures(config, context, context.span(0.0, 0.05))
-    learnt = _learn(config, context, captures)
-    manifest = _stage(config, context, dataset, learnt)
+    reward = reward_function(config.agent, trusted=context.trusted)
+    training = begin(config, context, context.span(0.0, 0.05))
+    learnt = _learn(training, reward)
+    manifest = _stage(training, learnt)
     scorer = Scorer.load(context.workdir / "release", manifest)
-    comparison = stages.evaluate_release(
+    comparison = evaluate_release(
         scorer,
-        dataset.test or dataset.train,
+        training.dataset.test or training.dataset.train,
         context.workdir / "report",
         facts=_facts(config, manifest, learnt),
         title=f"Fusion on {config.dataset}",
@@ -88,28 +97,28 @@ def run(config: FusionConfig, context: Context) -> dict[str, Any]:
         "alias": config.alias,
         "threshold": learnt.threshold,
         "metrics": dict(manifest.metrics),
-        "cache": {"cross_fitted": learnt.cache.cross_fitted, "reason": learnt.cache.reason},
+        "cache": {"cross_fitted": learnt.cache.cross_fitted, "reason": learnt.reason},
         "comparison": comparison,
         "report": True,
     }
 
 
-def _learn(config: FusionConfig, context: Context, captures: list[LabelledCapture]) -> _Learnt:
-    if config.data.in_sample:
-        bank = stages.final_bank(config, captures, context, context.span(0.05, 0.7))
-        span = context.span(0.7, 0.75)
-        cache = stages.prediction_cache(config, config.data, captures, context, span, bank)
+def _learn(training: FusionTraining, reward: Reward) -> _Learnt:
+    config, context = training.config, training.context
+    if config.data.in_sample or never_seen(training):
+        bank = final_bank(training, context.span(0.05, 0.7))
+        cache, reason = prediction_cache(training, config.data, context.span(0.7, 0.75), bank)
     else:
-        span = context.span(0.05, 0.55)
-        cache = stages.prediction_cache(config, config.data, captures, context, span)
-        bank = stages.final_bank(config, captures, context, context.span(0.55, 0.8))
-    agent = _train_agent(config, context, captures, cache)
+        cache, reason = prediction_cache(training, config.data, context.span(0.05, 0.55))
+        bank = final_bank(training, context.span(0.55, 0.8))
+    agent = _train_agent(training, cache, reward)
     save_policy(agent.q_network, config.agent, context.workdir)
     alpha = load_policy(config.agent, context.workdir).alpha(cache.anomaly_score, cache.gat_prob)
     fused = fuse(alpha, cache.anomaly_score, cache.gat_prob)
     return _Learnt(
         bank=bank,
         cache=cache,
+        reason=reason,
         agent=agent,
         threshold=tune_threshold(cache.label, fused),
         baselines=fit_baselines(cache.anomaly_score, cache.gat_prob, cache.label),
@@ -117,14 +126,15 @@ def _learn(config: FusionConfig, context: Context, captures: list[LabelledCaptur
 
 
 def _train_agent(
-    config: FusionConfig, context: Context, captures: list[LabelledCapture], cache: PredictionCache
+    training: FusionTraining, cache: PredictionCache, reward: Reward
 ) -> FusionLightningModule:
-    name = stages.file_name(config.dataset)
-    known = {c.capture.name: c.capture for c in captures}
-    runs = cache.table.select(pl.struct("fold", "capture").rle().alias("run")).unnest("run")
-    names = runs["value"].struct.field("capture")
+    config, context = training.config, training.context
+    planned = {c.capture.name: c.planned for c in training.captures}
+    parts = cache.table.partition_by("fold", "capture", maintain_order=True)
     held = hold_out(
-        [known[name] for name in names], runs["len"].to_list(), window_overlap(config.window)
+        [planned[part["capture"][0]] for part in parts],
+        [part["label"].to_numpy() for part in parts],
+        window_overlap(config.window),
     )
     context.log(f"The agent validates on a {held.by} hold-out of the prediction cache.")
     return train_fusion(
@@ -132,16 +142,16 @@ def _train_agent(
         held,
         config.agent,
         config.training,
-        reward_function(config.agent, trusted=context.trusted),
+        reward,
         folder=context.artifacts / "fusion",
-        name=f"fusion_{name}",
+        name=f"fusion_{training.name}",
         progress=context.span(0.8, 0.92),
         seed=config.seed,
     )
 
 
-def _stage(config: FusionConfig, context: Context, dataset: Dataset, learnt: _Learnt) -> Manifest:
-    folder = context.workdir / "release"
+def _stage(training: FusionTraining, learnt: _Learnt) -> Manifest:
+    folder = training.context.workdir / "release"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     learnt.bank.save(folder)
@@ -150,31 +160,27 @@ def _stage(config: FusionConfig, context: Context, dataset: Dataset, learnt: _Le
         learnt.cache.calibrations,
         learnt.threshold,
         learnt.baselines,
-        config.agent,
+        training.config.agent,
         learnt.agent.q_network,
     )
-    _keep_agent(config, context)
-    parent = stages.released_experts(config, context.workspace)
+    _keep_agent(training)
     return seal(
         folder,
         kind="fusion",
-        name=f"fusion_{stages.file_name(config.dataset)}",
-        dataset={"name": dataset.name, "digest": dataset.digest},
-        config=stages.recipe(config),
-        window=asdict(config.window),
+        name=f"fusion_{training.name}",
         threshold=learnt.threshold,
         metrics={
             "q_spread": learnt.agent.q_spread(learnt.cache.anomaly_score, learnt.cache.gat_prob),
             "cross_fitted": learnt.cache.cross_fitted,
             "cached_windows": learnt.cache.table.height,
         },
-        parents=() if parent is None else (parent.version,),
+        **training.provenance,
     )
 
 
-def _keep_agent(config: FusionConfig, context: Context) -> None:
+def _keep_agent(training: FusionTraining) -> None:
     """Leave the agent's weights and heat map where the guide's users look for them."""
-    name = stages.file_name(config.dataset)
+    context, name = training.context, training.name
     for source, target in (
         ("policy.safetensors", f"fusion_agent_{name}.safetensors"),
         ("policy.npy", f"fusion_policy_{name}.npy"),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ml.config import config
 from ml.errors import InvalidInput
+from ml.files import write_atomically
 from ml.pipelines.context import Context
 from ml.pipelines.registry import Pipeline
 
@@ -36,7 +37,7 @@ def run(config: RehearsalConfig, context: Context) -> dict[str, Any]:
         context.progress("rehearse", done / config.steps, f"step {done + 1} of {config.steps}")
         context.cancelled.wait(config.seconds_per_step)
         done += 1
-        checkpoint.write_text(str(done))
+        write_atomically(checkpoint, str(done).encode())
     context.check_cancelled()
     if config.fail:
         raise InvalidInput("The rehearsal was told to fail.", "Submit it without `fail`.")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
+from ml.config import config
 from ml.digests import digest_of, file_digest
 from ml.errors import CanfuseError, InvalidInput
 from ml.files import write_atomically
@@ -40,7 +43,7 @@ class ReleaseTooNew(InvalidInput):
     slug = "release-too-new"
 
 
-@dataclass(frozen=True, kw_only=True)
+@config
 class Manifest:
     """A release's card.
 
@@ -137,10 +140,10 @@ def read_manifest(folder: Path) -> Manifest:
             f"Release '{folder.name}' has layout {schema}; this canfuse knows {SCHEMA_VERSION}.",
             "Upgrade canfuse, or use an older release.",
         )
-    names = {f.name for f in fields(Manifest)}
-    if set(values) != names or not isinstance(values["files"], dict):
-        raise _corrupt(folder, "its manifest lacks fields or has unknown ones")
-    return Manifest(**{**values, "parents": tuple(values["parents"])})
+    try:
+        return TypeAdapter(Manifest).validate_python(values)
+    except ValidationError as error:
+        raise _corrupt(folder, "its manifest lacks fields or has wrong ones") from error
 
 
 def verify(folder: Path) -> Manifest:

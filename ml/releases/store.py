@@ -13,8 +13,9 @@ from ml.releases.manifest import MANIFEST, Manifest, read_manifest, verify
 if TYPE_CHECKING:
     from ml.scoring import Scorer
 
-ALIAS = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-NAME = re.compile(ALIAS)
+# An alias is a name that no beginning of a version could be.
+ALIAS = r"^[a-z][a-z0-9._-]*[g-z._-][a-z0-9._-]*$|^[g-z]$"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 VERSION = re.compile(r"[0-9a-f]{16}")
 SHORTEST_PREFIX = 4
 
@@ -41,11 +42,25 @@ class ReleaseStore:
     def publish(self, staged: Path, alias: str | None = None) -> str:
         """Bring a staged bundle into the store and point an alias at it, the alias last.
 
-        Publishing the same content twice is one release.
+        Args:
+            staged: see `add`.
+            alias: the alias to move, if any.
+
+        Returns:
+            the version.
+        """
+        version = self.add(staged)
+        if alias is not None:
+            self.point(alias, version)
+        return version
+
+    def add(self, staged: Path) -> str:
+        """Bring a staged bundle into the store; no alias points at it yet.
+
+        Adding the same content twice is one release.
 
         Args:
             staged: a folder that `seal` made a bundle; a folder `report` beside it comes along.
-            alias: the alias to move, if any.
 
         Returns:
             the version.
@@ -57,8 +72,6 @@ class ReleaseStore:
             self.reports.mkdir(parents=True, exist_ok=True)
             copy_folder_atomically(report, self.reports / manifest.version)
         copy_folder_atomically(staged, self.root / manifest.version)
-        if alias is not None:
-            self.point(alias, manifest.version)
         return manifest.version
 
     def versions(self) -> list[Manifest]:
@@ -145,7 +158,7 @@ class ReleaseStore:
             InvalidInput: the alias is no name, or could be taken for a version.
         """
         _check_name(alias)
-        if re.fullmatch(r"[0-9a-f]{4,16}", alias):
+        if not re.fullmatch(ALIAS, alias):
             raise InvalidInput(f"'{alias}' looks like a version.", "Choose a word as the alias.")
         write_atomically(self.root / "aliases" / alias, self.resolve(reference).encode())
 

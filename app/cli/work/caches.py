@@ -48,7 +48,9 @@ def info(home: Path | None) -> None:
         stat = (folder / PREDICTIONS).stat()
         when = datetime.fromtimestamp(stat.st_mtime).astimezone().strftime("%Y-%m-%d %H:%M")
         fitted = "yes" if manifest["cross_fitted"] else "no"
-        made.add_row(folder.name, when, fitted, str(_rows(folder)), f"{stat.st_size / 1e6:.1f}")
+        made.add_row(
+            folder.parent.name, when, fitted, str(_rows(folder)), f"{stat.st_size / 1e6:.1f}"
+        )
     show(made)
     note(f"In {_root(workspace)}.")
 
@@ -57,7 +59,9 @@ def clear(dataset: str | None, home: Path | None) -> None:
     """Remove one dataset's cache, or all."""
     workspace = load_settings(home).workspace
     folders = [
-        f for f in _folders(workspace) if dataset in (None, f.name, f.name.replace("+", ","))
+        f
+        for f in _folders(workspace)
+        if dataset in (None, f.parent.name, f.parent.name.replace("+", ","))
     ]
     if dataset is not None and not folders:
         raise NotFound(
@@ -73,7 +77,7 @@ def _root(workspace: Workspace) -> Path:
 
 
 def _folders(workspace: Workspace) -> list[Path]:
-    return sorted(file.parent for file in _root(workspace).glob(f"*/{MANIFEST}"))
+    return sorted(file.parent for file in _root(workspace).glob(f"*/*/{MANIFEST}"))
 
 
 def _rows(folder: Path) -> int:

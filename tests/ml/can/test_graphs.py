@@ -83,7 +83,7 @@ def test_graphs_do_not_depend_on_how_many_windows_are_built_at_once(frames, conf
     """No window is cut, moved or lost where one chunk of work ends and the next begins."""
     whole = build_graphs(frames, config)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graphs_module, "WINDOWS_AT_ONCE", 3)
+        patch.setattr(graphs_module, "FRAMES_AT_ONCE", 20)
         chunked = build_graphs(frames, config)
     for name in (f.name for f in fields(WindowGraphs)):
         np.testing.assert_array_equal(getattr(whole, name), getattr(chunked, name), err_msg=name)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from ml.can.datasets import Capture
@@ -15,6 +15,11 @@ from ml.errors import InvalidInput
 def capture(vehicle: str, attack: str | None, run: int = 0) -> Capture:
     name = f"{attack or 'attack-free'}-{vehicle}-{run}"
     return Capture(Path(name), name, "train_01", vehicle, attack)
+
+
+def mixed(windows: int) -> np.ndarray:
+    """Labels that alternate."""
+    return (np.arange(windows) % 2).astype(np.uint8)
 
 
 CAPTURES = st.lists(
@@ -37,14 +42,21 @@ HCRL_SA = [
 
 @given(CAPTURES, st.integers(1, 200), st.integers(0, 3))
 def test_no_window_is_both_trained_on_and_validated_on(captures, windows, overlap):
-    held = hold_out(captures, [windows] * len(captures), overlap)
+    labels = [mixed(windows) for _ in captures]
+    try:
+        held = hold_out(captures, labels, overlap)
+    except InvalidInput:
+        reject()
+    label = np.concatenate(labels)
+    assert set(label[held.train]) == {0, 1}
+    assert 0 in label[held.validation]
     assert not set(held.train) & set(held.validation)
     assert set(held.train) | set(held.validation) <= set(range(windows * len(captures)))
 
 
 @given(st.integers(30, 500), st.integers(1, 3))
 def test_windows_that_share_frames_never_stand_on_both_sides(windows, overlap):
-    held = hold_out([capture("kia", "DoS")], [windows], overlap)
+    held = hold_out([capture("kia", "DoS")], [mixed(windows)], overlap)
     assert held.by == "time block"
     assert len(held.train) > 0 < len(held.validation)
     distance = np.abs(held.train[:, None] - held.validation[None, :])
@@ -53,7 +65,7 @@ def test_windows_that_share_frames_never_stand_on_both_sides(windows, overlap):
 
 def test_whole_captures_are_held_out_where_each_kind_has_two():
     captures = [capture("kia", kind, run) for kind in (None, "DoS") for run in range(2)]
-    held = hold_out(captures, [10] * 4, 0)
+    held = hold_out(captures, [mixed(10)] * 4, 0)
     assert held.by == "capture"
     assert held.validation.tolist() == [*range(10, 20), *range(30, 40)]
 
@@ -94,6 +106,21 @@ def test_folds_leave_traffic_of_every_car_to_train_on():
 
 def test_a_capture_that_was_predicted_twice_is_held_out_both_times_or_never():
     captures = [capture("kia", kind, run) for kind in (None, "DoS") for run in range(2)]
-    held = hold_out([*captures, *captures], [1] * 8, 0)
+    held = hold_out([*captures, *captures], [mixed(2)] * 8, 0)
     assert held.by == "capture"
-    assert held.validation.tolist() == [1, 3, 5, 7]
+    assert held.validation.tolist() == [2, 3, 6, 7, 10, 11, 14, 15]
+
+
+@pytest.mark.parametrize("attacked", [slice(90, 100), slice(40, 50), slice(0, 10)])
+def test_attacks_in_one_stretch_of_time_are_not_all_held_out(attacked):
+    label = np.zeros(100, np.uint8)
+    label[attacked] = 1
+    held = hold_out([capture("kia", "DoS")], [label], 0)
+    assert set(label[held.train]) == {0, 1}
+    assert 0 in label[held.validation]
+
+
+@pytest.mark.parametrize("label", [[0, 1], [0] * 30, [1] * 30])
+def test_traffic_that_cannot_be_cut_in_two_usable_parts_is_refused(label):
+    with pytest.raises(InvalidInput, match="too little training traffic"):
+        hold_out([capture("kia", "DoS")], [np.array(label, np.uint8)], 0)

@@ -55,7 +55,7 @@ def cached(n: int = 600, seed: int = 0) -> PredictionCache:
             "gat_prob": rng.random(n).astype(np.float32),
         }
     )
-    return PredictionCache(table, {"vgae": Calibration(1, 0)}, cross_fitted=True, reason="")
+    return PredictionCache(table, {"vgae": Calibration(1, 0)}, cross_fitted=True, digests={})
 
 
 def fit(folder: Path, epochs: int, cancelled: Event | None = None, after: int = 10**9, agent=AGENT):

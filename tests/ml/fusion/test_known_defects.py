@@ -14,15 +14,17 @@ from tiny import TRAINING
 from ml.can import graphs as graphs_module
 from ml.can.datasets import find_dataset, load_capture
 from ml.can.graphs import build_graphs
-from ml.can.loading import load_all
+from ml.can.loading import load_all, load_labelled
 from ml.can.readers import parse_log
 from ml.can.splits import hold_out
 from ml.can.vocabulary import Vocabulary
-from ml.can.windows import WindowConfig
+from ml.can.windows import WindowConfig, window_overlap
+from ml.digests import digest_of
+from ml.experts.bank import ExpertsConfig
 from ml.experts.batch import GraphBatch
 from ml.experts.calibration import Calibration
 from ml.experts.vgae import SIZES, VGAE
-from ml.fusion.cache import MANIFEST, PREDICTIONS
+from ml.fusion.cache import MANIFEST, PREDICTIONS, PredictionCache
 from ml.fusion.cache_builder import PredictionCacheBuilder
 from ml.fusion.config import FusionAgentConfig
 from ml.fusion.rewards import REWARDS
@@ -42,37 +44,59 @@ def captures(tiny_job):
 @pytest.fixture
 def builder(tiny_job, tmp_path):
     """A builder over a copy of the cache that the tiny job made."""
-    shutil.copytree(tiny_job["workspace"].cache / "fusion" / "tiny", tmp_path / "cache")
-    config = tiny_job_config()
+    shutil.copytree(tiny_job["workspace"].cache / "fusion" / "tiny", tmp_path / "caches")
+    config = pipeline("fusion").parse(TRAINING)
     return PredictionCacheBuilder(
-        tmp_path / "cache", tmp_path, config.experts, config.data, config.window, config.seed
+        tmp_path / "caches", tmp_path, config.experts, config.data, config.window, config.seed
     )
 
 
-def tiny_job_config():
-    return pipeline("fusion").parse(TRAINING)
+def other_vehicle(captures):
+    first = replace(captures[0], capture=replace(captures[0].capture, vehicle="other"))
+    return [first, *captures[1:]]
 
 
-def test_1_a_cache_made_from_something_else_is_not_used_and_it_is_said_why(builder, captures):
-    assert builder.stale(builder.digests(captures, None)) == ""
-    other_seed = replace(builder, seed=1)
-    reason = other_seed.stale(other_seed.digests(captures, None))
-    assert reason == "the one on disk was made from other seed"
-    fewer = builder.digests(captures[1:], None)
-    assert builder.stale(fewer) == "the one on disk was made from other captures"
-    window = replace(builder, window=WindowConfig(window_size=50))
-    assert "window" in window.stale(window.digests(captures, None))
-    code = {**builder.digests(captures, None), "code": "another version"}
-    assert builder.stale(code) == "the one on disk was made from other code"
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"window": WindowConfig(window_size=50)}, "window"),
+        ({"experts": ExpertsConfig(gat="large")}, "experts"),
+    ],
+)
+def test_1_a_cache_made_with_other_settings_is_not_used_and_it_is_said_why(
+    builder, captures, changed, reason
+):
+    other = replace(builder, **changed)
+    digests = other.digests(captures, None)
+    assert PredictionCache.load(other.root / digest_of(digests)[:16]) is None
+    assert other.why(digests) == f"the last one was made from other {reason}"
+
+
+def test_1_a_cache_made_from_other_captures_facts_or_experts_is_not_used(
+    builder, captures, tiny_release_store
+):
+    bank = tiny_release_store.load("production").bank
+    for digests, reason in (
+        (builder.digests(captures[1:], None), "captures"),
+        (builder.digests(other_vehicle(captures), None), "captures"),
+        (builder.digests(captures, bank), "experts"),
+    ):
+        assert builder.why(digests) == f"the last one was made from other {reason}"
+    another = replace(bank, vocabulary=Vocabulary(bank.vocabulary.arbitration[1:]))
+    assert builder.digests(captures, bank) != builder.digests(captures, another)
 
 
 def test_1_a_cache_that_was_tampered_with_is_not_used(builder, captures):
-    path = builder.folder / PREDICTIONS
-    pl.read_parquet(path).with_columns(anomaly_score=pl.lit(0.5)).write_parquet(path)
     digests = builder.digests(captures, None)
-    assert builder.stale(digests) == "the one on disk was changed since it was made"
-    (builder.folder / MANIFEST).write_text("{")
-    assert builder.stale(digests) == "the one on disk cannot be read"
+    folder = builder.root / digest_of(digests)[:16]
+    assert PredictionCache.load(folder) is not None
+    path = folder / PREDICTIONS
+    pl.read_parquet(path).with_columns(anomaly_score=pl.lit(0.5)).write_parquet(path)
+    assert PredictionCache.load(folder) is None
+    assert builder.why(digests) == "the one on disk was changed since it was made"
+    (folder / MANIFEST).write_text("{")
+    assert PredictionCache.load(folder) is None
 
 
 def test_1_nothing_that_a_job_leaves_is_a_pickle_but_lightnings_own_checkpoints(tiny_job):
@@ -127,7 +151,7 @@ def test_6_no_window_breaks_where_one_chunk_of_work_ends(captures, monkeypatch):
     frames = load_capture(captures[0].capture).frames
     config = WindowConfig(window_size=100, stride=37)
     whole = build_graphs(frames, config)
-    monkeypatch.setattr(graphs_module, "WINDOWS_AT_ONCE", 5)
+    monkeypatch.setattr(graphs_module, "FRAMES_AT_ONCE", 500)
     chunked = build_graphs(frames, config)
     np.testing.assert_array_equal(whole.edge_index, chunked.edge_index)
     np.testing.assert_array_equal(whole.edge, chunked.edge)
@@ -136,12 +160,13 @@ def test_6_no_window_breaks_where_one_chunk_of_work_ends(captures, monkeypatch):
 def test_7_train_validation_and_test_share_no_capture_and_no_frame(tiny_job, captures):
     dataset = find_dataset("tiny", tiny_job["workspace"].data_dirs)
     assert not {c.digest for c in dataset.train} & {c.digest for c in dataset.test}
-    only = [c.capture for c in captures]
-    held = hold_out(only, [len(c.graphs) for c in captures], 0)
-    assert not set(held.train) & set(held.validation)
-    # Stretches of time, not windows drawn one by one: few borders between the two sides.
-    borders = np.count_nonzero(np.diff(held.validation) > 1)
-    assert borders < 3 * len(captures)
+    config = WindowConfig(window_size=100, stride=40)
+    attacked = load_labelled(next(c.capture for c in captures if c.label.any()), config)
+    held = hold_out([attacked.capture], [attacked.label], window_overlap(config))
+    graphs = attacked.graphs
+    begins_before_end = graphs.start[held.train][:, None] <= graphs.end[held.validation]
+    ends_after_begin = graphs.end[held.train][:, None] >= graphs.start[held.validation]
+    assert not (begins_before_end & ends_after_begin).any()
 
 
 def test_8_serving_takes_frames_and_needs_nothing_but_the_release(tiny_release_store, tmp_path):

@@ -2,15 +2,17 @@
 
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from tiny import DATASET, TRAINING, train
+from tiny import DATASET, SIMULATION, TRAINING, train
 
 from ml.can.datasets import find_dataset
 from ml.can.readers import read_log
+from ml.can.simulation import simulate_dataset
 from ml.can.writers import write_log
 from ml.errors import Cancelled, CanfuseError
 from ml.pipelines.context import Context, Workspace
@@ -91,17 +93,73 @@ def test_a_job_interrupted_again_and_again_makes_the_same_release(
     assert train(workspace, tmp_path / "job")["release"] == tiny_job["release"]
 
 
-def test_experts_trained_alone_can_be_fused_later(tiny_data_dir, tmp_path):
-    workspace = workspace_of(tmp_path, tiny_data_dir)
+def test_an_attempt_at_another_task_starts_afresh_and_says_so(tiny_job, tmp_path):
+    """A folder continued with other settings must not pass old weights off as new ones."""
+    workdir = tmp_path / "job"
+    shutil.copytree(tiny_job["workdir"], workdir)
+    again = train(tiny_job["workspace"], workdir, seed=5, alias=None)
+    said = [e["message"] for e in again["events"] if e["event"] == "log"]
+    assert "Starting afresh: config changed since the last attempt." in said
+    assert again["release"] != tiny_job["release"]
+
+
+def trained_anew(job) -> bool:
+    return any(e.get("phase") == "train gat" for e in job["events"])
+
+
+def test_released_experts_score_captures_that_they_never_saw_as_they_are(
+    tiny_job, tiny_data_dir, tmp_path
+):
+    """Look-alikes are cross-fitted only where the experts were trained on the same captures."""
+    simulate_dataset(replace(SIMULATION, name="other", seed=9), tmp_path / "data")
+    workspace = Workspace(tiny_job["workspace"].home, (tmp_path / "data", tiny_data_dir))
+    experts = {"experts": {"release": tiny_job["release"]}, "alias": None}
+    other = train(workspace, tmp_path / "other", dataset="other", **experts)
+    same = train(workspace, tmp_path / "same", **experts)
+    assert not trained_anew(other)
+    assert other["cache"]["cross_fitted"] is True
+    assert same["cache"] == {"cross_fitted": True, "reason": ""}
+    seen = ReleaseStore(workspace.releases).manifest(other["release"]).dataset["trained_on"]
+    tiny = find_dataset(DATASET, workspace.data_dirs)
+    assert {c.digest for c in tiny.train} < set(seen)
+
+
+def test_an_evaluation_names_the_captures_that_the_release_was_trained_on(
+    tiny_job, tiny_data_dir, tmp_path
+):
+    data = Path(shutil.copytree(tiny_data_dir, tmp_path / "data"))
+    (data / DATASET).rename(data / "leaky")
+    trained = next((data / "leaky").glob("train_02*/DoS-*.parquet"))
+    for path in list((data / "leaky").glob("test_*/*.parquet"))[1:]:
+        path.unlink()
+    trained.rename(data / "leaky" / "test_01_known_vehicle_known_attack" / trained.name)
+    kind = pipeline("evaluate")
+    workspace = Workspace(tiny_job["workspace"].home, (data,))
+    events = []
+    context = Context(tmp_path / "job", workspace, events.append)
+    result = kind.run(kind.parse({"dataset": "leaky"}), context)
+    assert [Path(name).name for name in result["seen_in_training"]] == [trained.name]
+    assert any("figures there prove nothing" in e.get("message", "") for e in events)
+
+
+def test_without_test_splits_the_report_does_not_speak_of_a_test(tiny_job, data_dir, tmp_path):
+    drop(data_dir, "test_*")
+    train(Workspace(tiny_job["workspace"].home, (data_dir,)), tmp_path / "job", alias=None)
+    page = (tmp_path / "job" / "report" / "index.html").read_text()
+    assert "captures it was trained on" in page
+    assert "test split" not in page
+
+
+def test_experts_trained_alone_can_be_fused_later(tiny_job, tmp_path):
+    workspace = tiny_job["workspace"]
     kind = pipeline("experts")
     config = kind.parse({"dataset": DATASET, "experts": TRAINING["experts"]})
-    context = Context(tmp_path / "experts", workspace, lambda _: None)
-    result = kind.run(config, context)
+    result = kind.run(config, Context(tmp_path / "experts", workspace, lambda _: None))
     store = ReleaseStore(workspace.releases)
-    store.publish(tmp_path / "experts" / "release", result["alias"])
+    store.publish(tmp_path / "experts" / "release")
 
-    fused = train(workspace, tmp_path / "fusion", experts={"release": "experts"})
-    child, parent = store.manifest(fused["release"]), store.manifest("experts")
+    fused = train(workspace, tmp_path / "job", alias=None, experts={"release": result["release"]})
+    child, parent = store.manifest(fused["release"]), store.manifest(result["release"])
     assert child.parents == (result["release"],)
     assert child.files["gat.safetensors"] == parent.files["gat.safetensors"]
 
@@ -135,8 +193,8 @@ def relabel(data_dir: Path, label: int | None) -> None:
         table.write_parquet(path)
 
 
-def shorten(data_dir: Path) -> None:
-    path = next((data_dir / DATASET).glob("train_02*/DoS-*.parquet"))
+def shorten(data_dir: Path, split: str) -> None:
+    path = next((data_dir / DATASET).glob(f"{split}/DoS-*.parquet"))
     write_log(read_log(path).frames[:99], path)
 
 
@@ -155,7 +213,16 @@ SPOILED = {
     "labels without any attack": (lambda d: relabel(d, 0), {}, "hold no attack"),
     "labels without any benign window": (lambda d: relabel(d, 1), {}, "no benign window"),
     "no labels": (lambda d: relabel(d, None), {}, "has no labels"),
-    "a capture shorter than a window": (shorten, {}, r"DoS-.*takes 100 frames.*only 99"),
+    "a capture shorter than a window": (
+        lambda d: shorten(d, "train_02*"),
+        {},
+        r"DoS-.*takes 100 frames.*only 99",
+    ),
+    "a test capture shorter than a window": (
+        lambda d: shorten(d, "test_01*"),
+        {},
+        r"test_01.*takes 100 frames.*only 99",
+    ),
     "an unknown dataset": (nothing, {"dataset": "nowhere"}, "no dataset nowhere.*tiny"),
     "a dataset name that leaves the folder": (
         lambda _: None,
