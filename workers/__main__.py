@@ -45,20 +45,20 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = Settings.load()
         with _broker(settings):
-            return _work(settings, _queues(args.queues))
+            return _work(settings, _queues(args.queues), args.name)
     except CanfuseError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_REFUSED
 
 
-def _work(settings: Settings, queues: Sequence[str]) -> int:
+def _work(settings: Settings, queues: Sequence[str], name: str) -> int:
     store = open_store(settings)
     reconciler = threading.Thread(
         target=Reconciler(store, settings).run, args=(leaving,), name="reconciler", daemon=True
     )
     reconciler.start()
     worker = make_app(broker_url(settings)).Worker(
-        hostname=f"canfuse-{os.getpid()}@{socket.gethostname()}",
+        hostname=f"{name}@{socket.gethostname()}",
         queues=list(queues),
         # Neither is of use where the database is the truth, and each delays the start.
         without_mingle=True,
@@ -98,6 +98,11 @@ def _queues(names: str) -> list[str]:
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.add_argument("--queues", default=",".join(QUEUES), help="which to serve, by commas")
+    parser.add_argument(
+        "--name",
+        default=f"canfuse-{os.getpid()}",
+        help="what it is called among the host's workers",
+    )
     parser.add_argument(
         "--log-level", default="info", choices=["debug", "info", "warning", "error"]
     )

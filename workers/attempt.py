@@ -40,20 +40,26 @@ class Watch:
         self._settings = settings
         self._leaving = leaving
         self._over = threading.Event()
-        self._renewed = time.monotonic()
+        self._renewed = lease.since
         self._asked_at = 0.0
         self._flushing = threading.Lock()
         self._unwritten: list[dict[str, Any]] = []
         self._columns: dict[str, Any] = {}
-        self._thread = threading.Thread(target=self._run, name=f"watch-{lease.job_id}", daemon=True)
+        self._threads = [
+            threading.Thread(target=work, name=f"{name}-{lease.job_id}", daemon=True)
+            for name, work in (("watch", self._run), ("guard", self._guard))
+        ]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        for thread in self._threads:
+            # Not for ever: a database that hangs must not keep us from leaving.
+            thread.join(self._settings.grace_seconds)
 
     def flush(self) -> None:
         """Write the events that have come in.
@@ -80,13 +86,19 @@ class Watch:
             except LeaseLost:
                 self._lose()
             except DatabaseUnavailable:
-                # Nobody else can take the job either while the database is away; but once the
-                # lease is over somebody may, and the two must not work side by side.
-                if time.monotonic() - self._renewed > self._lease.seconds:
-                    self._lose()
+                _log.debug("job %s: its watch waits for the database", self._lease.job_id)
             except Exception:  # noqa: BLE001 - a job that nobody watches must not run on
                 _log.exception("job %s: its watch stumbled", self._lease.job_id)
-                self._lose()
+                self._stop_working()
+
+    def _guard(self) -> None:
+        """End a process whose lease has lapsed, though the database may be away, or hang.
+
+        Somebody else may take the job then, and the two must not work side by side.
+        """
+        while not self._over.wait(TICK_SECONDS):
+            if time.monotonic() - self._renewed > self._lease.seconds:
+                self._stop_working()
 
     def _tick(self) -> None:
         if self._leaving.is_set():
@@ -113,6 +125,11 @@ class Watch:
             self._child.signal(signal.SIGKILL)
         elif waited > self._settings.grace_seconds:
             self._child.signal(signal.SIGTERM)
+
+    def _stop_working(self) -> None:
+        """Give the job up, unless its work is done: whether that counts, the token decides."""
+        if not self._child.ended():
+            self._lose()
 
     def _lose(self) -> None:
         self.lost = True

@@ -10,30 +10,36 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
 
 from ml.errors import InvalidInput, Unavailable
+from workers.database_errors import DatabaseUnavailable, DatabaseUnusable, PatientPool, explain
 
-BUSY_MILLISECONDS = 15_000
+__all__ = ["DatabaseUnavailable", "DatabaseUnusable", "connect", "prepare", "reading"]
+
+PATIENCE = 7.5  # seconds, half of the usual lease
+CONNECT_SECONDS = 5
 _one_at_a_time = threading.Lock()
 _MIGRATION_LOCK = 0x63616E66  # any number that no other user of the same PostgreSQL database takes
 
 
-class DatabaseUnavailable(Unavailable):
-    """The database does not answer, or is busy for too long."""
-
-    slug = "database-unavailable"
-
-
-def connect(url: str) -> Engine:
+def connect(url: str, patience: float = PATIENCE) -> Engine:
     """Make an engine for SQLite (WAL, immediate writes, foreign keys) or PostgreSQL.
+
+    Args:
+        url: where the database is; what it says of PostgreSQL's timeouts wins over ours.
+        patience: seconds to wait for a statement, a lock or a free connection.
 
     Raises:
         InvalidInput: the URL names another database or is none.
     """
     try:
-        backend = make_url(url).get_backend_name()
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
     except ArgumentError as error:
         raise InvalidInput(
             "The database URL is not a URL.", "Use sqlite:///… or postgresql://…"
@@ -42,14 +48,21 @@ def connect(url: str) -> Engine:
         raise InvalidInput(
             f"The database '{backend}' is not supported.", "Use SQLite or PostgreSQL."
         )
-    engine = _OPENERS[backend](url)
-    event.listen(engine, "handle_error", _explain)
+    engine = _OPENERS[backend](parsed, patience)
+    event.listen(engine, "handle_error", explain)
     return engine
 
 
-def _postgresql(url: str) -> Engine:
+def _postgresql(url: URL, patience: float) -> Engine:
+    milliseconds = round(patience * 1000)
+    settings = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+    bounds = {"connect_timeout": str(CONNECT_SECONDS), "tcp_user_timeout": str(milliseconds)}
+    query = bounds | dict(url.query)
+    query["options"] = f"{settings} {url.query.get('options', '')}".strip()
     try:
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(
+            url.set(query=query), pool_pre_ping=True, poolclass=PatientPool, pool_timeout=patience
+        )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise Unavailable(
             "The PostgreSQL driver is not installed.", "Install canfuse with its extra `postgres`."
@@ -66,6 +79,7 @@ def prepare(engine: Engine) -> None:
 
     Raises:
         DatabaseUnavailable: the database cannot be reached.
+        DatabaseUnusable: it is damaged, or was made by a newer version of canfuse.
     """
     # Alembic keeps the migration that runs in global variables.
     with _one_at_a_time, reading(engine).begin() as connection:
@@ -78,10 +92,19 @@ def prepare(engine: Engine) -> None:
 def _upgrade(connection: Connection) -> None:
     # In SQLite the write transaction that is open already keeps everyone else out.
     if connection.dialect.name == "postgresql":
+        # Another's migration, and our own, may take longer than a statement usually may.
+        for limit in ("statement_timeout", "lock_timeout"):
+            connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseUnusable(
+            "The database was made by a newer canfuse.",
+            "Upgrade canfuse, or set CANFUSE_HOME or CANFUSE_DATABASE_URL to another place.",
+        ) from error
 
 
 def _is_current(connection: Connection) -> bool:
@@ -97,10 +120,13 @@ def _config() -> Config:
     return config
 
 
-def _sqlite(url: str) -> Engine:
-    if file := make_url(url).database:
-        _make_folder(Path(file).parent)
-    engine = create_engine(url, connect_args={"timeout": BUSY_MILLISECONDS / 1000})
+def _sqlite(url: URL, patience: float) -> Engine:
+    if url.database:
+        _make_folder(Path(url.database).parent)
+    # A database in memory has a pool of another kind, which keeps nobody waiting.
+    shared = issubclass(SQLiteDialect_pysqlite.get_pool_class(url), QueuePool)
+    pool: dict[str, Any] = {"poolclass": PatientPool, "pool_timeout": patience} if shared else {}
+    engine = create_engine(url, connect_args={"timeout": patience}, **pool)
     event.listen(engine, "connect", _on_sqlite_connect)
     event.listen(engine, "begin", _on_sqlite_begin)
     return engine
@@ -119,7 +145,7 @@ def _make_folder(folder: Path) -> None:
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     # The driver's own implicit BEGIN is deferred and comes late; ours is sent in `begin`.
     connection.isolation_level = None
-    for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -128,15 +154,6 @@ def _on_sqlite_begin(connection: Connection) -> None:
     # when another wrote in between: writers take their turn at the start instead.
     read_only = connection.get_execution_options().get("read_only", False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def _explain(context: ExceptionContext) -> None:
-    """Every caller meets an error that it can show, instead of the driver's."""
-    if isinstance(context.sqlalchemy_exception, OperationalError):
-        raise DatabaseUnavailable(
-            f"The database cannot be used: {str(context.original_exception).strip()}.",
-            "Check the database URL, and that the database is up.",
-        ) from context.original_exception
 
 
 _OPENERS = {"sqlite": _sqlite, "postgresql": _postgresql}

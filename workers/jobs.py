@@ -21,7 +21,8 @@ Events = list[Event]
 
 def open_store(settings: Settings) -> JobStore:
     """Open the job store that the settings name, its tables brought up to date."""
-    engine = connect(settings.database_url)
+    # An attempt must hear of a database that hangs before its lease is over.
+    engine = connect(settings.database_url, patience=settings.lease_seconds / 2)
     prepare(engine)
     return JobStore(engine, max_attempts=settings.max_attempts, max_queued=settings.max_queued)
 
@@ -59,7 +60,7 @@ class JobStore:
         Raises:
             KeyReused: the key belongs to another request.
             QueueFull: too many jobs wait already; `extra["retry_after"]` says for how long to wait.
-            InvalidInput: there is no such queue.
+            InvalidInput: there is no such queue; a label, the kind or the key will not do.
         """
         request = Request(
             kind, dict(config), queue, tuple(sorted(set(labels or ()))), idempotency_key

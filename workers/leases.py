@@ -6,6 +6,7 @@ WHERE clause, so an attempt that was overtaken writes nothing, however late it w
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ class Lease:
     Attributes:
         token: number of the attempt; grows with every lease of the job.
         seconds: how long the right lasts after each renewal.
+        since: when it was asked for, by this process's monotonic clock.
     """
 
     engine: Engine
@@ -34,6 +36,7 @@ class Lease:
     config: dict[str, Any]
     token: int
     seconds: float
+    since: float
 
     def renew(self) -> Status:
         """Keep the job for another while; tells its status, which is how a cancel is noticed.
@@ -63,22 +66,30 @@ class Lease:
             return history.append(connection, self.job_id, events, *held_by(self.token), **values)
 
     def succeed(
-        self, result: dict[str, Any], publish: Callable[[], str | None] | None = None
+        self,
+        result: dict[str, Any],
+        release: str | None = None,
+        publish: Callable[[], object] | None = None,
     ) -> Status:
         """End the job well, or cancelled where that was asked for.
 
-        `publish` runs inside the transaction that records the outcome, after the token was
-        checked and with the job's row locked: nobody can take the job over in between, and
-        nothing is recorded when it raises.
+        Args:
+            result: what the pipeline returned.
+            release: version of the release that the job made.
+            publish: runs inside the transaction that records the outcome, after the token was
+                checked and with the job's row locked: nobody can take the job over in between,
+                and nothing is recorded when it raises. It must be quick: other writers wait.
 
         Raises:
             LeaseLost: another attempt has overtaken this one; `publish` was not called.
         """
         with self.engine.begin() as connection:
             status = settle(connection, self.job_id, self.token, "succeeded", result=result)
-            if status == "succeeded" and publish is not None:
+            if status == "succeeded":
                 ours = jobs.c.id == self.job_id
-                connection.execute(update(jobs).where(ours).values(release=publish()))
+                connection.execute(update(jobs).where(ours).values(release=release))
+                if publish is not None:
+                    publish()
         return status
 
     def end(self, outcome: Outcome, error: Error | None = None) -> Status:
@@ -104,6 +115,7 @@ def take(engine: Engine, job_id: str, worker: str, seconds: float) -> Lease | No
         )
         .returning(jobs.c.kind, jobs.c.queue, jobs.c.config, jobs.c.attempt)
     )
+    since = time.monotonic()
     with engine.begin() as connection:
         if (row := connection.execute(claim).one_or_none()) is None:
             return None
@@ -112,4 +124,4 @@ def take(engine: Engine, job_id: str, worker: str, seconds: float) -> Lease | No
         history.append(
             connection, job_id, [history.state("running", attempt=row.attempt, worker=worker)]
         )
-    return Lease(engine, job_id, row.kind, row.queue, row.config, row.attempt, seconds)
+    return Lease(engine, job_id, row.kind, row.queue, row.config, row.attempt, seconds, since)

@@ -16,10 +16,18 @@ from typing import Any
 LONGEST_LINE = 8 * 1024 * 1024  # a result may be a whole comparison
 LONGEST_EVENT = 16 * 1024
 LONGEST_TEXT = 2_000
+LONGEST_PHASE = 128
 BURST = 100
 PER_SECOND = 10.0
 
 Data = dict[str, Any]
+
+_RESULT_BEGINS = b'{"event": "result"'
+_TOO_LONG = {
+    "type": "result-too-long",
+    "detail": f"The job's result has more than {LONGEST_LINE} bytes.",
+    "hint": "Have the job write it into a file of its folder `artifacts` instead.",
+}
 
 
 class Relay:
@@ -44,7 +52,10 @@ class Relay:
 
     def take(self, line: bytes) -> None:
         """Take one line of the process's standard output."""
-        data = _parse(line)
+        if len(line) >= LONGEST_LINE and line.startswith(_RESULT_BEGINS):
+            data: Data = {"event": "error", "error": _TOO_LONG}
+        else:
+            data = _parse(line)
         with self._lock:
             self._sort_in(data, len(line))
 
@@ -97,20 +108,32 @@ class Relay:
         began, start = self._first
         gained = fraction - start
         eta = (now - began) * (1 - fraction) / gained if gained > 0 else None
-        texts = {name: _text(data.get(name)) for name in ("phase", "message")}
+        phase = _text(data.get("phase"), LONGEST_PHASE)
+        message = _text(data.get("message"))
         estimate = None if eta is None else round(eta, 1)
-        return {"event": "progress", **texts, "fraction": fraction, "eta_seconds": estimate}
+        return {
+            "event": "progress",
+            "phase": phase,
+            "message": message,
+            "fraction": fraction,
+            "eta_seconds": estimate,
+        }
 
 
 def _parse(line: bytes) -> Data:
-    """A line as an event; what is none becomes a log line. NaN becomes null: JSON has no NaN."""
+    """A line as an event; what is none becomes a log line."""
     try:
-        data = json.loads(line, parse_constant=lambda _: None)
+        data = json.loads(line, parse_constant=lambda _: None, parse_float=_finite)
     except ValueError:
         data = None
     if isinstance(data, dict) and isinstance(data.get("event"), str):
         return data
     return _log(_text(line.decode(errors="replace").strip()), "info")
+
+
+def _finite(text: str) -> float | None:
+    """JSON has neither NaN nor infinity, also none that is spelt 1e999: null instead."""
+    return number if math.isfinite(number := float(text)) else None
 
 
 def _log(message: str, level: str) -> Data:
@@ -122,10 +145,11 @@ def _as_dict(value: Any) -> Data:
 
 
 def _fraction(value: Any) -> float:
-    number = float(value) if isinstance(value, int | float) else 0.0
-    return min(max(number, 0.0), 1.0) if math.isfinite(number) else 0.0
+    # Bounded first: JSON's integers may be too large for a float.
+    return float(min(max(value, 0), 1)) if isinstance(value, int | float) else 0.0
 
 
-def _text(value: Any) -> str:
-    """Bounded text that every database takes."""
-    return str(value if value is not None else "").replace("\x00", "\ufffd")[:LONGEST_TEXT]
+def _text(value: Any, longest: int = LONGEST_TEXT) -> str:
+    """Bounded text that every database takes: without NUL and halves of surrogate pairs."""
+    text = str(value if value is not None else "").replace("\x00", "\ufffd")[:longest]
+    return text.encode(errors="replace").decode()

@@ -16,6 +16,8 @@ from workers.records import QUEUES, Job, JobNotFound, KeyReused, QueueFull, job_
 from workers.tables import idempotency, job_labels, jobs, now
 
 RETRY_AFTER_SECONDS = 30
+LONGEST_WORD = 64
+LONGEST_KEY = 255
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,12 @@ def find_or_insert(
     Raises:
         KeyReused: the key belongs to another request.
         QueueFull: too many jobs wait already.
-        InvalidInput: there is no such queue.
+        InvalidInput: there is no such queue; a word is too long, or has characters none has.
     """
+    for word in (request.kind, *request.labels):
+        _check_word(word, LONGEST_WORD)
+    if request.key is not None:
+        _check_word(request.key, LONGEST_KEY)
     if (job := made_before(connection, request)) is not None:
         return job, False
     if request.queue not in QUEUES:
@@ -83,6 +89,15 @@ def row_of(connection: Connection, job_id: str, *, lock: bool = False) -> Row[*t
     if row is None:
         raise JobNotFound(f"There is no job '{job_id}'.", "List the jobs to see which there are.")
     return row
+
+
+def _check_word(word: str, longest: int) -> None:
+    """Databases differ in what they take: each is given only what all of them take."""
+    if not 0 < len(word) <= longest or not word.isprintable():
+        raise InvalidInput(
+            f"{word[:80]!r} can be no label, kind or idempotency key.",
+            f"Use 1 to {longest} printable characters.",
+        )
 
 
 def _check_room(connection: Connection, max_queued: int) -> None:

@@ -39,6 +39,7 @@ class Supervisor:
         self.leaving = leaving
         self._store = store
         self._settings = settings
+        self._releases = ReleaseStore(settings.workspace.releases)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self, job_id: str) -> Status | None:
@@ -98,7 +99,8 @@ class Supervisor:
 
     def _succeed(self, lease: Lease, result: dict[str, Any]) -> Status:
         try:
-            return lease.succeed(result, lambda: self._publish(lease.job_id, result))
+            version = self._add_release(lease, result)
+            return lease.succeed(result, version, lambda: self._point(result.get("alias"), version))
         except (LeaseLost, DatabaseUnavailable):
             raise
         except CanfuseError as error:
@@ -106,14 +108,20 @@ class Supervisor:
         except OSError as error:
             return lease.end("lost", _mishap(f"The release could not be published: {error}"))
 
-    def _publish(self, job_id: str, result: dict[str, Any]) -> str | None:
-        """Publish what the job has staged; a release that it only names is there already."""
-        staged = self._settings.workspace.jobs / job_id / "release"
-        if result.get("release") and staged.is_dir():
-            return ReleaseStore(self._settings.workspace.releases).publish(
-                staged, result.get("alias")
-            )
+    def _add_release(self, lease: Lease, result: dict[str, Any]) -> str | None:
+        """Bring what the job has staged into the store; what it only names is there already.
+
+        Before the outcome is recorded, because copying takes a while and the database would be
+        locked meanwhile. Nothing points at it yet, so it does no harm should the job be lost.
+        """
+        staged = self._settings.workspace.jobs / lease.job_id / "release"
+        if result.get("release") and staged.is_dir() and lease.renew() == "running":
+            return self._releases.add(staged)
         return result.get("release")
+
+    def _point(self, alias: str | None, version: str | None) -> None:
+        if alias is not None and version is not None:
+            self._releases.point(alias, version)
 
     def _persist(self, record: Callable[[], Status]) -> Status:
         """Record an outcome even if the database is away just now: hours of work hang on it."""
@@ -139,10 +147,17 @@ def _crash(code: int, last_words: str) -> dict[str, Any]:
             "detail": f"The job's process ended with exit code {code}.",
             **facts,
         }
-    name = signal.Signals(-code).name
+    name = _signal_name(-code)
     return {
         "type": "crash",
         "detail": f"The job's process was killed by {name}.",
         "signal": name,
         **facts,
     }
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"

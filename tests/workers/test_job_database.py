@@ -10,10 +10,16 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from job_kit import rehearsal
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
 
 from ml.errors import InvalidInput, Unavailable
-from workers.database import _config, connect, prepare
+from workers.database import (
+    DatabaseUnavailable,
+    DatabaseUnusable,
+    _config,
+    connect,
+    prepare,
+)
 from workers.jobs import JobStore
 from workers.tables import metadata, now
 
@@ -69,7 +75,7 @@ def test_sqlite_survives_readers_beside_writers_and_minds_references(tmp_path):
     with engine.begin() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
-        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() > 1000
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 7500
     engine.dispose()
 
 
@@ -86,3 +92,53 @@ def test_a_database_that_cannot_be_reached_is_one_clear_error(url):
     with pytest.raises(Unavailable) as caught:
         prepare(connect(url))
     assert caught.value.slug == "database-unavailable"
+
+
+def test_a_file_that_is_no_database_is_one_clear_error(tmp_path):
+    (tmp_path / "canfuse.db").write_bytes(b"no database at all, but long enough to be read" * 100)
+    with pytest.raises(DatabaseUnusable, match="is damaged: file is not a database"):
+        prepare(connect(f"sqlite:///{tmp_path}/canfuse.db"))
+
+
+def test_a_database_of_a_newer_version_is_one_clear_error(store):
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseUnusable, match=r"made by a newer canfuse\. Upgrade canfuse"):
+        prepare(store.engine)
+
+
+def test_who_waits_too_long_for_a_connection_or_a_lock_is_told(database_url):
+    engine = connect(database_url, patience=0.2)
+    prepare(engine)
+    job = rehearsal(JobStore(engine))
+    lock = "UPDATE jobs SET message = 'x'"
+    with engine.begin() as holder:
+        holder.execute(text(lock))
+        with pytest.raises(DatabaseUnavailable), engine.begin() as connection:
+            connection.execute(text(lock))
+        rest = [engine.connect() for _ in range(engine.pool.size() + engine.pool._max_overflow - 1)]
+        with pytest.raises(DatabaseUnavailable, match="connections to it are busy"):
+            engine.connect()
+        for connection in rest:
+            connection.close()
+    assert JobStore(engine).get(job.id).message == "x"
+    engine.dispose()
+
+
+def test_a_statement_that_takes_too_long_is_ended_unless_the_url_says_otherwise(postgres_url):
+    url = postgres_url.replace("postgresql://", "postgresql+psycopg://")
+    slow = text("SELECT pg_sleep(0.3)")
+    with pytest.raises(DatabaseUnavailable, match="statement timeout"):
+        connect(url, patience=0.1).connect().execute(slow)
+    joint = "&" if "?" in url else "?"
+    patient = connect(f"{url}{joint}options=-cstatement_timeout%3D5000", patience=0.1)
+    with patient.connect() as connection:
+        assert connection.execute(slow).rowcount == 1
+    patient.dispose()
+
+
+def test_a_value_that_only_one_kind_of_database_would_take_is_one_clear_error(postgres_url):
+    engine = connect(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
+    with pytest.raises(InvalidInput, match="takes no such value"), engine.connect() as connection:
+        connection.execute(text("SELECT :word"), {"word": "\0"})
+    engine.dispose()

@@ -37,12 +37,13 @@ def test_an_overtaken_attempt_can_write_nothing(store, write):
 
 
 def test_an_overtaken_attempt_publishes_nothing(store):
-    _, stale, current = overtaken(store)
+    job, stale, current = overtaken(store)
     published = []
     with pytest.raises(LeaseLost):
-        stale.succeed({}, lambda: published.append("stale"))
+        stale.succeed({}, "0123", lambda: published.append("stale"))
     assert published == []
-    assert current.succeed({}, lambda: "0123456789abcdef") == "succeeded"
+    assert current.succeed({}, "4567", lambda: published.append("current")) == "succeeded"
+    assert (published, store.get(job.id).release) == (["current"], "4567")
 
 
 def test_a_job_is_leased_to_one_at_a_time_with_growing_tokens(store):
@@ -60,7 +61,7 @@ def test_a_publication_that_fails_leaves_the_job_unfinished(store):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        lease.succeed({}, publish)
+        lease.succeed({}, "0123", publish)
     assert store.get(job.id).status == "running"
     assert lease.end("lost") == "queued"
 
@@ -71,6 +72,6 @@ def test_whoever_asked_for_a_cancel_gets_it_although_the_work_is_done(store):
     store.request_cancel(job.id)
     published = []
     assert lease.renew() == "cancelling"
-    assert lease.succeed({"x": 1}, lambda: published.append("x")) == "cancelled"
+    assert lease.succeed({"x": 1}, "0123", lambda: published.append("x")) == "cancelled"
     assert published == []
     assert store.get(job.id).result is None

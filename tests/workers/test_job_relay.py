@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from workers.relay import BURST, LONGEST_EVENT, LONGEST_TEXT, Relay
+from workers.relay import BURST, LONGEST_EVENT, LONGEST_LINE, LONGEST_TEXT, Relay
 
 
 class Clock:
@@ -76,11 +76,33 @@ def test_an_event_beyond_all_measure_is_left_out():
 
 def test_numbers_that_json_does_not_know_become_null():
     relay = Relay()
-    relay.take(b'{"event": "metrics", "values": {"loss": NaN, "f1": Infinity}}')
+    relay.take(b'{"event": "metrics", "values": {"loss": NaN, "f1": Infinity, "ap": -1e999}}')
     relay.take(b'{"event": "progress", "phase": "p", "fraction": NaN, "message": null}')
     events, columns = relay.drain()
-    assert events[0]["values"] == {"loss": None, "f1": None}
+    assert events[0]["values"] == {"loss": None, "f1": None, "ap": None}
     assert columns["fraction"] == 0.0
+
+
+def test_progress_fits_into_every_database_however_it_is_spelt():
+    relay = Relay()
+    relay.take(
+        b'{"event": "progress", "phase": "%s\\ud800\\u0000", "fraction": 1%s}'
+        % (b"x" * 126, b"0" * 400)
+    )
+    columns = relay.drain()[1]
+    assert columns["phase"] == "x" * 126 + "?\ufffd"
+    assert columns["fraction"] == 1.0
+    say(relay, event="progress", phase="y" * 500, fraction=0)
+    assert relay.drain()[1]["phase"] == "y" * 128
+
+
+def test_a_result_beyond_all_measure_is_an_error_that_says_so():
+    relay = Relay()
+    line = json.dumps({"event": "result", "result": "x" * LONGEST_LINE}).encode()
+    relay.take(line[:LONGEST_LINE])
+    relay.take(line[LONGEST_LINE:])
+    assert relay.error["type"] == "result-too-long"
+    assert relay.result is None
 
 
 def test_result_and_error_are_kept_for_the_outcome_and_not_told_as_events():

@@ -67,6 +67,16 @@ def test_a_queue_that_nobody_serves_is_refused(store):
         store.submit("rehearse", {}, queue="tpu")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"labels": ["a\0b"]}, {"labels": [""]}, {"labels": ["x" * 65]}, {"idempotency_key": "\ud800"}],
+)
+def test_a_word_that_not_every_database_takes_is_refused(store, wrong):
+    with pytest.raises(InvalidInput, match="printable"):
+        rehearsal(store, **wrong)
+    assert store.list()[0] == []
+
+
 def test_pages_go_from_the_newest_to_the_oldest_without_overlap(store):
     ids = [rehearsal(store).id for _ in range(5)]
     pages, cursor = [], None

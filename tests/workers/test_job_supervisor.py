@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from job_kit import child_of, eventually, outcomes, rehearsal, started
 
 from ml.releases import ReleaseStore
 from ml.releases.manifest import seal
+from workers.reconciler import expire_leases
+from workers.records import LeaseLost
+from workers.supervisor import _crash
 
 FOREVER = {"steps": 10_000, "seconds": 0.05}
 
@@ -92,6 +96,43 @@ def test_a_staged_release_is_published_with_its_alias_under_the_current_token(
     assert supervisor._succeed(lease, {"release": version, "alias": "production"}) == "succeeded"
     assert own_store.get(job.id).release == version
     assert ReleaseStore(settings.workspace.releases).aliases() == {"production": version}
+
+
+def test_the_database_is_not_locked_while_a_release_is_copied(
+    own_store, settings, supervisor, monkeypatch
+):
+    job = rehearsal(own_store)
+    version = staged(supervisor, job)
+    add = ReleaseStore.add
+
+    def add_while_others_write(store, folder):
+        assert rehearsal(own_store).status == "queued"
+        assert store.aliases() == {}
+        return add(store, folder)
+
+    monkeypatch.setattr(ReleaseStore, "add", add_while_others_write)
+    lease = own_store.lease(job.id, "w", 60)
+    assert supervisor._succeed(lease, {"release": version, "alias": "production"}) == "succeeded"
+    assert ReleaseStore(settings.workspace.releases).aliases() == {"production": version}
+
+
+def test_a_job_that_was_cancelled_or_overtaken_adds_no_release(own_store, settings, supervisor):
+    cancelled, overtaken = rehearsal(own_store), rehearsal(own_store)
+    result = {"release": staged(supervisor, cancelled), "alias": "production"}
+    staged(supervisor, overtaken)
+    stale = [own_store.lease(job.id, "w", 0) for job in (cancelled, overtaken)][1]
+    expire_leases(own_store)
+    again = own_store.lease(cancelled.id, "w", 60)
+    own_store.request_cancel(cancelled.id)
+    assert supervisor._succeed(again, result) == "cancelled"
+    with pytest.raises(LeaseLost):
+        supervisor._succeed(stale, result)
+    assert ReleaseStore(settings.workspace.releases).versions() == []
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "signal 40")])
+def test_a_crash_is_told_by_its_signal_even_one_without_a_name(number, name):
+    assert _crash(-number, "")["signal"] == name
 
 
 def test_a_release_that_is_damaged_fails_the_job_and_is_not_published(
