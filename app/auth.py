@@ -10,18 +10,18 @@ from fastapi.security import APIKeyHeader, SecurityScopes
 from app.errors import Forbidden, Unauthenticated
 from app.keys import Scope, find_key
 from app.problems import problems
-from app.state import Services, services
+from app.state import TheServices
 
 _header = APIKeyHeader(
     name="X-API-Key", auto_error=False, description="Needed where the service has keys configured."
 )
 
 
+Presented = Annotated[str | None, Depends(_header)]
+
+
 def authorise(
-    request: Request,
-    needed: SecurityScopes,
-    services: Annotated[Services, Depends(services)],
-    presented: Annotated[str | None, Depends(_header)],
+    request: Request, needed: SecurityScopes, services: TheServices, presented: Presented
 ) -> None:
     """Let the request pass if its key allows what the endpoint needs."""
     keys = services.settings.api_keys
@@ -38,6 +38,21 @@ def authorise(
             raise Forbidden(
                 f"The key '{key.name}' lacks the scope '{scope}'.", "Use one that has it."
             )
+
+
+class Rights:
+    """What a request may do beyond the scope that its endpoint needs."""
+
+    def __init__(self, services: TheServices, presented: Presented) -> None:
+        self._keys = services.settings.api_keys
+        self._key = find_key(self._keys, presented or "")
+
+    def allow(self, scope: Scope) -> bool:
+        """Whether it may do what needs this scope."""
+        return not self._keys or (self._key is not None and self._key.allows(scope))
+
+
+TheRights = Annotated[Rights, Depends()]
 
 
 def guard(scope: Scope, *statuses: int) -> dict[str, Any]:

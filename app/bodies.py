@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from email.message import Message
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
+from starlette.requests import HTTPConnection
 
 from app.errors import UnsupportedMediaType
 from app.problems import invalid_request
@@ -14,18 +14,28 @@ from app.problems import invalid_request
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def media_type(request: Request) -> str:
+def media_type(request: HTTPConnection) -> str:
     """The body's media type without parameters, in lower case; "" where none is given."""
-    if (given := request.headers.get("content-type")) is None:
-        return ""
-    message = Message()
-    message["content-type"] = given
-    return message.get_content_type()
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def is_json(media: str) -> bool:
     """Whether a media type is JSON."""
     return media == "application/json" or media.endswith("+json")
+
+
+async def read_body(request: Request) -> bytes:
+    """A body as it was sent.
+
+    Raises:
+        UnsupportedMediaType: it is compressed, and how far it would unfold nobody knows.
+    """
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        raise UnsupportedMediaType(
+            f"The body is encoded as {coding[:40]}.", "Send it as it is, without Content-Encoding."
+        )
+    return await request.body()
 
 
 async def read_json(request: Request) -> bytes:
@@ -37,7 +47,7 @@ async def read_json(request: Request) -> bytes:
         raise UnsupportedMediaType(
             f"The body's type is {found or 'missing'}.", "Send Content-Type: application/json."
         )
-    return await request.body()
+    return await read_body(request)
 
 
 JsonBody = Annotated[bytes, Depends(read_json)]

@@ -18,6 +18,12 @@ class HttpError(CanfuseError):
     status: ClassVar[int] = 400
 
 
+class UnknownHost(HttpError):
+    """The service is not called by that name."""
+
+    slug = "unknown-host"
+
+
 class Unauthenticated(HttpError):
     """A valid API key is needed."""
 

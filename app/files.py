@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from fastapi import Request
 from fastapi.responses import FileResponse, Response
+from starlette.datastructures import Headers
 from starlette.staticfiles import NotModifiedResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from ml.errors import NotFound
 
@@ -30,13 +35,20 @@ def file_in(folder: Path, relative: str) -> Path:
     return path
 
 
-def files_in(folder: Path) -> list[Path]:
-    """Every regular file below a folder, relative to it, in order of name; links are left out."""
-    if not folder.is_dir():
-        return []
-    found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    root = folder.resolve()
-    return sorted(p.relative_to(folder) for p in found if p.resolve().is_relative_to(root))
+def files_in(folder: Path) -> list[tuple[Path, os.stat_result]]:
+    """Every regular file below a folder, relative to it, in order of name; links are left out.
+
+    Files that come and go meanwhile do no harm.
+    """
+    found = []
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            with contextlib.suppress(FileNotFoundError):
+                facts = path.lstat()
+                if stat.S_ISREG(facts.st_mode):
+                    found.append((path.relative_to(folder), facts))
+    return sorted(found, key=lambda entry: entry[0])
 
 
 def send_file(
@@ -46,9 +58,36 @@ def send_file(
     media_type: str | None = None,
 ) -> Response:
     """Send a file, in ranges where asked for, and not again to who has it already."""
-    response = FileResponse(path, headers=headers, media_type=media_type, stat_result=path.stat())
+    response = _Measured(path, headers=headers, media_type=media_type, stat_result=path.stat())
     response.headers["Cache-Control"] = "no-cache"  # ask each time, answer 304 while it is the same
     known = request.headers.get("if-none-match", "")
     if response.headers["etag"] in {tag.strip().removeprefix("W/") for tag in known.split(",")}:
         return NotModifiedResponse(response.headers)
     return response
+
+
+class _AllSent(Exception):
+    """What was announced is sent."""
+
+
+class _Measured(FileResponse):
+    """Sends as many bytes as it has announced, though the file may have grown since."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left = 0
+
+        async def send_measured(message: Message) -> None:
+            nonlocal left
+            if message["type"] == "http.response.start":
+                left = int(Headers(raw=message["headers"])["content-length"])
+                await send(message)
+                return
+            body = message["body"][:left]
+            left -= len(body)
+            more = message.get("more_body", False)
+            await send({**message, "body": body, "more_body": more and left > 0})
+            if more and left == 0:
+                raise _AllSent  # or a file that grows quickly would be read for ever
+
+        with contextlib.suppress(_AllSent):
+            await super().__call__(scope, receive, send_measured)

@@ -16,6 +16,8 @@ from app.listening import OpenToAll, PortTaken, address_of, listen
 from app.main import create_app
 from app.settings import Settings
 
+MOST_HEADER_BYTES = 64 << 10
+
 __all__ = ["OpenToAll", "PortTaken", "Server", "address_of", "listen", "serve"]
 
 
@@ -36,6 +38,10 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                # The parser that bounds what a request's headers may take.
+                http="h11",
+                h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+                limit_concurrency=settings.max_connections,
                 timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
             )
         )

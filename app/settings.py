@@ -23,10 +23,14 @@ class Settings(WorkerSettings):
         host: address to listen on; another than loopback needs `api_keys`.
         port: port to listen on; 0 takes any that is free.
         api_keys: who may do what, as `name:scope+scope:sha256hex` entries separated by commas.
-        allowed_hosts: names by which the service may be called; by default the loopback's own
-            without keys, any with keys.
+        allowed_hosts: names by which the service may be called beside the loopback's own; by
+            default none without keys, any with keys.
         max_body_bytes: size of a JSON body that is taken.
-        max_log_bytes: size of a log or of columns that is taken.
+        max_columns_bytes: size of JSON columns to score that is taken.
+        max_log_bytes: size of a log that is taken.
+        max_held_bytes: size of all bodies together that are held at once.
+        body_seconds: how long a body may take to arrive.
+        max_connections: connections that are open at once.
         max_rows: length of a column that is taken.
         score_slots: scorings that run at once.
         score_waiting: scorings that may wait for a slot before more are turned away.
@@ -45,7 +49,11 @@ class Settings(WorkerSettings):
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = ()
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     max_body_bytes: int = Field(default=1 << 20, ge=1)
+    max_columns_bytes: int = Field(default=32 << 20, ge=1)
     max_log_bytes: int = Field(default=256 << 20, ge=1)
+    max_held_bytes: int = Field(default=1 << 30, ge=1)
+    body_seconds: Seconds = 300.0
+    max_connections: int = Field(default=512, ge=1)
     max_rows: int = Field(default=5_000_000, ge=1)
     score_slots: int = Field(default=min(4, os.cpu_count() or 1), ge=1)
     score_waiting: int = Field(default=32, ge=0)
@@ -81,9 +89,9 @@ class Settings(WorkerSettings):
     @property
     def host_names(self) -> tuple[str, ...]:
         """Names by which the service may be called."""
-        if self.allowed_hosts:
-            return self.allowed_hosts
-        return ("*",) if self.api_keys else (*LOOPBACK_HOSTS, self.host)
+        if self.api_keys and not self.allowed_hosts:
+            return ("*",)
+        return (*self.allowed_hosts, *LOOPBACK_HOSTS, self.host)
 
 
 def _parts(text: str) -> list[str]:

@@ -9,8 +9,9 @@ from typing import Annotated, TypedDict, cast
 from fastapi import Depends, Request
 
 from app.health.metrics import Metrics
+from app.jobs.follow import Streams
 from app.releases.holder import ReleaseHolder
-from app.scoring.gate import Gate, Streams
+from app.scoring.gate import Gate
 from app.settings import Settings
 from ml.releases import ReleaseStore
 from workers.jobs import JobStore, open_store

@@ -5,14 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from app.auth import guard
+from app.auth import TheRights, guard
 from app.errors import NotReady
 from app.health.checks import check_all
-from app.health.schemas import Alive, Readiness
+from app.health.schemas import Alive, Check, Readiness
 from app.problems import problems
 from app.state import TheServices
 
 router = APIRouter(tags=["health"])
+
+UNTOLD = "A key with the scope 'read' is told more."
 
 
 @router.get("/livez", summary="Is it alive?")
@@ -22,13 +24,17 @@ async def livez() -> Alive:
 
 
 @router.get("/readyz", summary="Is it ready?", responses=problems(503))
-def readyz(services: TheServices) -> Readiness:
-    """Whether database, broker and release are in order, each with its detail; 503 when not.
+def readyz(services: TheServices, rights: TheRights) -> Readiness:
+    """Whether database, broker and release are in order; 503 when not.
+
+    Where the service has keys, the details are told to one with the scope `read` only.
 
     A new installation without any release is ready: it can be trained on. A release that was
     refused while an older one serves on is told in the detail.
     """
     checks = check_all(services)
+    if not rights.allow("read"):
+        checks = {name: Check(ok=check.ok, detail=UNTOLD) for name, check in checks.items()}
     if failing := [name for name, check in checks.items() if not check.ok]:
         raise NotReady(
             f"Not in order: {', '.join(failing)}.",

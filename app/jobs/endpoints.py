@@ -12,9 +12,8 @@ from fastapi import Path as PathParam
 from fastapi.responses import StreamingResponse
 
 from app.auth import guard
-from app.errors import Busy
 from app.files import file_in, files_in, send_file
-from app.jobs.follow import Follower
+from app.jobs.follow import EventStream, Follower
 from app.jobs.schemas import Artifact, EventView, JobPage, JobView
 from app.problems import problems
 from app.state import Services, TheServices
@@ -89,27 +88,21 @@ def follow_job(services: TheServices, job: TheJob, last_event_id: SequenceNumber
     """
     if job.finished and not services.jobs.events(job.id, last_event_id, 1):
         return Response(status_code=204)
-    if services.streams.full:
-        raise Busy("Too many streams are open.", "Try again soon, or ask for the job instead.")
     follower = Follower(services.jobs, job.id, last_event_id, services.settings, services.stopping)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        services.streams.count(follower.stream()), headers=headers, media_type="text/event-stream"
-    )
+    return EventStream(follower.stream(), services.streams)
 
 
 @router.get("/{job_id}/artifacts", summary="List a job's files", **guard("read", 404))
 def list_artifacts(services: TheServices, job: TheJob) -> list[Artifact]:
     """The files that the job left for download, also while it runs."""
-    folder = _artifacts(services, job)
     return [
         Artifact(
             path=path.as_posix(),
-            size=(facts := (folder / path).stat()).st_size,
+            size=facts.st_size,
             modified_at=datetime.fromtimestamp(facts.st_mtime, UTC),
             url=f"/jobs/{job.id}/artifacts/{quote(path.as_posix())}",
         )
-        for path in files_in(folder)
+        for path, facts in files_in(_artifacts(services, job))
     ]
 
 

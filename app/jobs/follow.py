@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import anyio
 from anyio import to_thread
+from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
+from starlette.types import Receive, Scope, Send
 
+from app.errors import Busy
 from app.jobs.schemas import EventView
 from app.settings import Settings
 from workers.jobs import JobStore
@@ -63,6 +67,48 @@ class Follower:
     async def _pause(self) -> None:
         with anyio.move_on_after(self.settings.sse_poll_seconds):
             await self.stopping.wait()
+
+
+class Streams:
+    """Counts the streams that are open, up to a limit. Safe to share between threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = threading.BoundedSemaphore(limit)
+
+    def take(self) -> None:
+        """Take a place.
+
+        Raises:
+            Busy: all are taken.
+        """
+        if not self._free.acquire(blocking=False):
+            raise Busy("Too many streams are open.", "Try again soon, or ask for the job instead.")
+
+    def give_back(self) -> None:
+        """Give a place back."""
+        self._free.release()
+
+
+class EventStream(StreamingResponse):
+    """A stream of events, which has its place from the moment it is made until it has ended.
+
+    Raises:
+        Busy: too many are open.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[bytes], streams: Streams) -> None:
+        super().__init__(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._streams = streams
+        streams.take()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.give_back()
 
 
 def is_last(event: Event) -> bool:

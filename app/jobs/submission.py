@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from app.auth import Rights
 from app.bodies import parse
+from app.errors import Forbidden
 from app.jobs.schemas import SubmissionBody
 from app.state import Services
 from ml.errors import InvalidInput
@@ -16,23 +18,44 @@ from ml.pipelines.registry import Pipeline
 from workers.records import Job
 
 
-def submit(services: Services, kind: Pipeline, body: bytes, key: str | None) -> tuple[Job, bool]:
+def submit(
+    services: Services, rights: Rights, kind: Pipeline, body: bytes, key: str | None
+) -> tuple[Job, bool]:
     """Check the configuration and record the job.
 
     Returns:
         The job, and whether it is new (the idempotency key may have brought it before).
+
+    Raises:
+        Forbidden: it would point an alias at a release, which this key may not do.
     """
     asked = parse(SubmissionBody, body)
     config = resolve(kind.name, asked.preset, asked.model_extra or {})
+    _check_alias(config, rights)
+    values = as_json(kind, config)
+    if key is not None:
+        # Before anything is looked up: what it needed then may be gone by now.
+        job = services.jobs.made_before(kind.name, values, asked.labels, key)
+        if job is not None:
+            return job, False
     kind.check(config, services.settings.workspace, False)
-    job, created = services.jobs.submit(
+    return services.jobs.submit(
         kind.name,
-        as_json(kind, config),
+        values,
         queue="gpu" if kind.accelerated else "cpu",
         labels=asked.labels,
         idempotency_key=key,
     )
-    return job, created
+
+
+def _check_alias(config: Any, rights: Rights) -> None:
+    alias = getattr(config, "alias", None)
+    if alias is not None and not rights.allow("admin"):
+        raise Forbidden(
+            f"This job would point the alias '{alias}' at its release, which needs the scope "
+            "'admin'.",
+            'Send "alias": null to publish the release without an alias, or use such a key.',
+        )
 
 
 def as_json(kind: Pipeline, config: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Header, Response
 
-from app.auth import guard
+from app.auth import TheRights, guard
 from app.bodies import JsonBody
 from app.jobs.openapi import REF, submission_name
 from app.jobs.schemas import JobView
@@ -31,6 +31,10 @@ _EXPLANATION = """
 The answer comes at once; the work goes into the queue. Follow it at `links.events`.
 The dataset is looked up and the configuration is checked before the job is accepted.
 """
+_ALIAS_EXPLANATION = """
+Its release enters service when the alias is pointed at it. Where the service has keys, that needs
+the scope `admin`, as `PUT /aliases` does; with the scope `jobs` alone send `"alias": null`.
+"""
 
 
 def submit_router(kinds: Mapping[str, Pipeline]) -> APIRouter:
@@ -44,7 +48,7 @@ def submit_router(kinds: Mapping[str, Pipeline]) -> APIRouter:
             status_code=202,
             name=f"submit_{kind.name}",
             summary=f"Submit a job of kind {kind.name}",
-            description=kind.summary + _EXPLANATION,
+            description=kind.summary + _EXPLANATION + _alias_explanation(kind),
             response_description="The job, waiting; or the one that this key made before.",
             openapi_extra=_body_of(kind),
             **guard("jobs", 404, 409, 413, 415, 429),
@@ -58,12 +62,13 @@ def submit_router(kinds: Mapping[str, Pipeline]) -> APIRouter:
 def _submitter(kind: Pipeline) -> Callable[..., JobView]:
     def endpoint(
         services: TheServices,
+        rights: TheRights,
         response: Response,
         background: BackgroundTasks,
         body: JsonBody,
         idempotency_key: IdempotencyKey = None,
     ) -> JobView:
-        job, created = submit(services, kind, body, idempotency_key)
+        job, created = submit(services, rights, kind, body, idempotency_key)
         if created:
             # After the answer: a broker that is down holds up nobody, a reconciler rings later.
             background.add_task(ring, job, services.settings)
@@ -71,6 +76,10 @@ def _submitter(kind: Pipeline) -> Callable[..., JobView]:
         return JobView.of(job)
 
     return endpoint
+
+
+def _alias_explanation(kind: Pipeline) -> str:
+    return _ALIAS_EXPLANATION if "alias" in kind.config.__dataclass_fields__ else ""
 
 
 def _unknown_kind(kind: str) -> None:

@@ -1,11 +1,16 @@
 """What wraps every request, from the outside in."""
 
-from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from collections.abc import Callable
 
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from app.bodies import is_json, media_type
 from app.health.metrics import Metrics
-from app.middleware.body_limit import BodyLimit
+from app.middleware.body_limit import BodyLimit, Budget
 from app.middleware.context import RequestContext
+from app.middleware.hosts import KnownHosts
 from app.middleware.measure import Measure
 from app.middleware.safety_net import SafetyNet
 from app.settings import Settings
@@ -15,11 +20,24 @@ __all__ = ["configure_middleware"]
 
 def configure_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     """Wrap the application; what is added last is outermost."""
-    logs = settings.max_log_bytes
-    by_path = {"/score": logs, "/captures/": logs}
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, by_path=by_path)
-    # A page elsewhere must not reach a keyless service through a name it made point at loopback.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.host_names)
+    app.add_middleware(
+        BodyLimit,
+        limit_at=_limits(settings),
+        budget=Budget(settings.max_held_bytes),
+        seconds=settings.body_seconds,
+    )
+    app.add_middleware(KnownHosts, names=settings.host_names)
     app.add_middleware(SafetyNet)
     app.add_middleware(Measure, metrics=metrics)
     app.add_middleware(RequestContext)
+
+
+def _limits(settings: Settings) -> Callable[[Scope], int]:
+    def limit_at(scope: Scope) -> int:
+        if not scope["path"].startswith(("/score", "/captures/")):
+            return settings.max_body_bytes
+        # Numbers written out take many times their size once they are read.
+        columns = is_json(media_type(HTTPConnection(scope)))
+        return settings.max_columns_bytes if columns else settings.max_log_bytes
+
+    return limit_at

@@ -1,8 +1,9 @@
-"""Refuses bodies that are too large, or that stop coming, while they stream in."""
+"""Refuses bodies that are too large, too many at once, or too slow, while they stream in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import anyio
 from starlette.datastructures import Headers
@@ -13,63 +14,87 @@ from app.errors import BodyTooLarge
 from app.problems import problem_response
 
 PAUSE_SECONDS = 30.0
+# The rest of a refused body is never read, so its connection cannot serve another request.
+_CLOSE = {"Connection": "close"}
+
+
+@dataclass
+class Budget:
+    """How many bytes of bodies are held at once, over all requests.
+
+    Attributes:
+        left: bytes that may still be taken.
+    """
+
+    left: int
 
 
 class BodyLimit:
     """Counts each request's body and stops at a limit.
 
     Attributes:
-        limit: bytes taken where no path says otherwise.
-        by_path: bytes taken at the paths that start so.
+        limit_at: bytes taken of one body, by its request.
+        budget: bytes taken of all bodies together.
+        seconds: how long one body may take to arrive.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, by_path: Mapping[str, int]) -> None:
+    def __init__(
+        self, app: ASGIApp, limit_at: Callable[[Scope], int], budget: Budget, seconds: float
+    ) -> None:
         self.app = app
-        self.limit = limit
-        self.by_path = by_path
+        self.limit_at = limit_at
+        self.budget = budget
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on unless its body is too large."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self._limit_at(scope["path"])
+        limit = self.limit_at(scope)
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdigit() and int(declared) > limit:
-            error = _too_large(limit)
-            # The rest of the body is never read, so the connection cannot serve another request.
-            await problem_response(scope, error, {"Connection": "close"})(scope, receive, send)
+            await problem_response(scope, _too_large(limit), _CLOSE)(scope, receive, send)
             return
-        await self.app(scope, _counting(receive, limit), send)
+        body = _Body(receive, limit, self.budget, anyio.current_time() + self.seconds)
+        try:
+            await self.app(scope, body.receive, send)
+        finally:
+            self.budget.left += body.taken
 
-    def _limit_at(self, path: str) -> int:
-        return next((n for start, n in self.by_path.items() if path.startswith(start)), self.limit)
 
+class _Body:
+    """A body on its way in.
 
-def _counting(receive: Receive, limit: int) -> Receive:
-    taken, more = 0, True
+    What is wrong with it is raised as FastAPI lets it pass while it reads a body.
+    """
 
-    async def counted() -> Message:
-        nonlocal taken, more
+    def __init__(self, receive: Receive, limit: int, budget: Budget, deadline: float) -> None:
+        self._receive, self._limit, self._budget = receive, limit, budget
+        self._deadline = deadline
+        self._more = True
+        self.taken = 0
+
+    async def receive(self) -> Message:
         # What comes after the body is only the client's going away, which may take its time.
-        message = await (_soon(receive) if more else receive())
-        more = message.get("more_body", False)
-        taken += len(message.get("body", b""))
-        if taken > limit:
-            # FastAPI lets only this kind of error pass while it reads a body.
-            raise HTTPException(413, _too_large(limit).detail, {"Connection": "close"})
+        message = await (self._soon() if self._more else self._receive())
+        self._more = message.get("more_body", False)
+        size = len(message.get("body", b""))
+        self.taken += size
+        self._budget.left -= size
+        if self.taken > self._limit:
+            raise HTTPException(413, _too_large(self._limit).detail, _CLOSE)
+        if self._budget.left < 0:
+            raise HTTPException(429, "Too many large bodies are under way", _CLOSE)
         return message
 
-    return counted
-
-
-async def _soon(receive: Receive) -> Message:
-    try:
-        with anyio.fail_after(PAUSE_SECONDS):
-            return await receive()
-    except TimeoutError as error:
-        detail = f"Nothing came for {PAUSE_SECONDS:g} s"
-        raise HTTPException(408, detail, {"Connection": "close"}) from error
+    async def _soon(self) -> Message:
+        patience = min(PAUSE_SECONDS, self._deadline - anyio.current_time())
+        try:
+            with anyio.fail_after(patience):
+                return await self._receive()
+        except TimeoutError as error:
+            raise HTTPException(408, "The body comes too slowly", _CLOSE) from error
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -6,6 +6,7 @@ import logging
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import InternalError
@@ -28,6 +29,8 @@ class SafetyNet:
         answer = _Answer(scope, receive, send)
         try:
             await self.app(scope, receive, answer.send)
+        except ClientDisconnect:
+            logger.info("request %s: the client went away", scope.get("request_id"))
         except Exception:
             logger.exception("request %s crashed", scope.get("request_id"))
             if answer.started:

@@ -30,20 +30,22 @@ _SLUG_STATUS = {
     "busy": 429,
     "release-corrupt": 409,
 }
-_HTTP_ERRORS: Mapping[int, type[HttpError]] = {
+_HTTP_ERRORS: Mapping[int, type[CanfuseError]] = {
     404: errors.NoSuchRoute,
     405: errors.MethodNotAllowed,
     408: errors.BodyTooSlow,
     413: errors.BodyTooLarge,
     415: errors.UnsupportedMediaType,
     416: errors.RangeNotSatisfiable,
+    429: errors.Busy,
 }
 _HINTS = {
     404: "See /docs for the addresses there are.",
     405: "The header `Allow` names the methods that are taken.",
-    408: "Send the body without long pauses.",
+    408: "Send the body without long pauses, or less at once.",
     413: "Send less at once, or raise the limit in the settings.",
     416: "Ask for a range within the file.",
+    429: "Try again after the seconds in Retry-After.",
     500: "Try again; if it stays so, ask for help and name the request id.",
 }
 _DESCRIPTIONS = {

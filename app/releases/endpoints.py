@@ -8,10 +8,13 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.auth import guard
+from app.bodies import JsonBody, parse
 from app.files import file_in, send_file
+from app.jobs.openapi import REF
 from app.releases.schemas import Aliases, AliasTarget, PolicyMap, ReleaseCard, ReleaseSummary
 from app.state import Services, TheServices
 from ml.errors import NotFound
+from ml.releases.store import ALIAS
 
 router = APIRouter(tags=["releases"])
 
@@ -69,23 +72,28 @@ def list_aliases(services: TheServices) -> Aliases:
 @router.put(
     "/aliases/{name}",
     summary="Point an alias at a release",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": REF.format(model="AliasTarget")}}},
+        }
+    },
     **guard("admin", 404, 409, 413, 415),
 )
 def put_alias(
-    services: TheServices,
-    name: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")],
-    target: AliasTarget,
+    services: TheServices, name: Annotated[str, Path(pattern=ALIAS, max_length=64)], body: JsonBody
 ) -> Aliases:
     """Move an alias, to roll out a release or to roll it back.
 
     The release is verified first, and for `production` loaded and tried out; it is in use within
     a second, and requests under way are finished by the release that began them.
     """
+    target = parse(AliasTarget, body)
     if name == services.holder.alias:
-        services.holder.load(target.release)
+        version = services.holder.load(target.release).version
     else:
-        services.releases.verify(target.release)
-    services.releases.point(name, target.release)
+        version = services.releases.verify(target.release).version
+    services.releases.point(name, version)
     services.holder.nudge()
     return _aliases(services)
 

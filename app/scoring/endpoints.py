@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from app.auth import guard
-from app.bodies import media_type
+from app.bodies import media_type, read_body
 from app.jobs.openapi import REF
 from app.logs import LOG_TYPES, check_type, log_content
 from app.scoring.schemas import ScoreAnswer
@@ -61,7 +61,7 @@ async def post_score(
     media = media_type(request)
     check_type(media, {"application/json", *LOG_TYPES})
     services.gate.check()
-    asked = Asked(await request.body(), media, lenient, services.settings.max_rows)
+    asked = Asked(await read_body(request), media, lenient, services.settings.max_rows)
 
     def work() -> tuple[ScoreAnswer, bytes]:
         answer = score(services.holder.scorer(release), asked)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.scoring.schemas import ScoreRequest
 from ml.can.frames import CLASSIC_BYTES, FD_BYTES, Flag, Frames
+from ml.can.readers.fields import LAST_SECOND, time_problem
 from ml.errors import InvalidInput
 
 LARGEST_STANDARD_ID = 0x7FF
@@ -29,8 +30,9 @@ def frames_from(request: ScoreRequest) -> Frames:
     flags = np.zeros(len(can_id), np.uint8)
     flags |= np.where(_extended(request.extended, can_id), Flag.EXTENDED, 0).astype(np.uint8)
     flags |= np.where(length > CLASSIC_BYTES, Flag.FD, 0).astype(np.uint8)
-    timestamp = np.asarray(request.timestamp or [], np.float64)
-    frames = Frames(timestamp, can_id.astype(np.uint32), flags, length, payload)
+    frames = Frames(
+        _times(request.timestamp or []), can_id.astype(np.uint32), flags, length, payload
+    )
     return frames.in_time_order()[0]
 
 
@@ -46,6 +48,15 @@ def check_lengths(columns: dict[str, list[float]]) -> None:
         raise InvalidInput(f"The columns differ in length: {listing}.", "Make them equally long.")
     if 0 in lengths.values():
         raise InvalidInput("The columns are empty.", "Send at least one value in each.")
+
+
+def _times(given: list[float]) -> NDArray[np.float64]:
+    times = np.asarray(given, np.float64)
+    if (wrong := np.flatnonzero(~((times >= 0) & (times < LAST_SECOND)))).size:
+        row = int(wrong[0])
+        problem = time_problem(str(given[row]))
+        raise InvalidInput(f"timestamp.{row}: {problem}.", "Write timestamps in seconds.")
+    return times
 
 
 def _ids(given: list[int | str]) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
@@ -63,25 +63,3 @@ class Gate:
             raise Busy(
                 f"No slot became free within {self.seconds:g} s.", "Try again a little later."
             ) from error
-
-
-class Streams:
-    """Counts the streams that are open, up to a limit."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._open = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether no further one may be opened."""
-        return self._open >= self._limit
-
-    async def count(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Pass a stream on, counted while it lasts."""
-        self._open += 1
-        try:
-            async for part in stream:
-                yield part
-        finally:
-            self._open -= 1

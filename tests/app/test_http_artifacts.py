@@ -1,4 +1,28 @@
+import threading
+from contextlib import contextmanager
+from itertools import count
+
 import pytest
+
+
+@contextmanager
+def meanwhile(act):
+    """Do something again and again, with 0, 1, 2, … , while the body runs."""
+    enough = threading.Event()
+
+    def work():
+        for turn in count():
+            if enough.wait(0.0005):
+                return
+            act(turn)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
 
 
 @pytest.fixture
@@ -44,6 +68,30 @@ def test_what_the_jobs_program_wrote_can_be_read(service, job, folder):
     answer = service.client.get(job["links"]["log"])
     assert answer.text == "Traceback …"
     assert answer.headers["Content-Type"].startswith("text/plain")
+
+
+def test_files_are_listed_while_others_come_and_go(service, job, folder):
+    def rotate(turn):
+        (folder / f"{turn}.ckpt").write_text("")
+        if turn >= 50:
+            (folder / f"{turn - 50}.ckpt").unlink()
+
+    with meanwhile(rotate):
+        answers = [service.client.get(job["links"]["artifacts"]) for _ in range(60)]
+    for answer in answers:
+        assert answer.status_code == 200
+        assert "metrics.csv" in {artifact["path"] for artifact in answer.json()}
+
+
+def test_a_file_that_grows_is_sent_as_it_was_when_asked_for(service, job, folder):
+    log = folder.parent / "stderr.log"
+    log.write_text("begin\n")
+    with log.open("ab", buffering=0) as stream, meanwhile(lambda _: stream.write(b"x" * 9999)):
+        answers = [service.client.get(job["links"]["log"]) for _ in range(60)]
+    for answer in answers:
+        assert answer.status_code == 200
+        assert len(answer.content) == int(answer.headers["Content-Length"])
+    assert len({len(answer.content) for answer in answers}) > 1
 
 
 @pytest.mark.usefixtures("folder")

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from service_kit import running, traffic
@@ -75,6 +77,21 @@ def test_a_job_on_an_unknown_dataset_is_refused_at_once(with_data, kind):
     assert answer.status_code == 404
     assert "mine" in answer.json()["hint"]
     assert with_data.client.get("/jobs").json()["jobs"] == []
+
+
+def test_repeating_a_submission_is_harmless_though_its_dataset_is_gone(tmp_path):
+    folder = tmp_path / "data" / "mine"
+    write_log(traffic(), folder / "train_01" / "DoS-car.parquet")
+    with running(tmp_path / "home", data_dirs=(tmp_path / "data",)) as service:
+
+        def submit(dataset="mine"):
+            key = {"Idempotency-Key": "once"}
+            return service.client.post("/jobs/cache", json={"dataset": dataset}, headers=key)
+
+        job = submit().json()
+        shutil.rmtree(folder)
+        assert submit().json()["id"] == job["id"]
+        assert submit("other").json()["type"] == "/problems/idempotency-key-reused"
 
 
 def test_a_dataset_name_that_leads_elsewhere_is_refused(with_data):

@@ -6,6 +6,7 @@ from service_kit import publish, running, until
 
 from app.errors import Busy
 from app.scoring.gate import Gate
+from app.state import TheServices
 
 SCORES = {"anomaly_score": [0.2, 0.9], "gat_prob": [0.1, 0.8]}
 
@@ -65,22 +66,50 @@ def test_a_crash_frees_its_slot():
 
 
 def test_a_crowd_is_served_or_told_when_to_come_back(tmp_path):
-    with running(tmp_path / "home", score_slots=1, score_waiting=0) as service:
+    release = threading.Event()
+    with running(
+        tmp_path / "home", score_slots=1, score_waiting=1, extend=slow(release)
+    ) as service:
         publish(service.store, tmp_path)
         until(lambda: service.client.get("/aliases").json()["in_use"])
-        answers, rows = [], {name: values * 20_000 for name, values in SCORES.items()}
+        answers = []
 
-        def ask():
-            answers.append(service.client.post("/score", json=rows))
+        def ask(method, path, **body):
+            answers.append(service.client.request(method, path, **body))
 
-        askers = [threading.Thread(target=ask) for _ in range(8)]
-        for asker in askers:
+        askers = [threading.Thread(target=ask, args=("GET", "/slow"))]
+        askers[0].start()
+        until(lambda: service.client.get("/holding").json())
+        askers += [
+            threading.Thread(target=ask, args=("POST", "/score"), kwargs={"json": SCORES})
+            for _ in range(8)
+        ]
+        for asker in askers[1:]:
             asker.start()
+        until(lambda: len(answers) == 7)
+        release.set()
         for asker in askers:
             asker.join()
-        assert {a.status_code for a in answers} <= {200, 429}
-        assert any(a.status_code == 200 for a in answers)
-        for answer in answers:
-            if answer.status_code == 429:
-                assert answer.json()["type"] == "/problems/busy"
-                assert int(answer.headers["Retry-After"]) > 0
+    assert sorted(a.status_code for a in answers) == [200] * 2 + [429] * 7
+    for answer in answers:
+        if answer.status_code == 429:
+            assert answer.json()["type"] == "/problems/busy"
+            assert int(answer.headers["Retry-After"]) > 0
+
+
+def slow(release: threading.Event):
+    """Adds an address whose work goes through the gate and lasts until it is released."""
+    held = threading.Event()
+
+    def work():
+        held.set()
+        return release.wait(20)
+
+    async def endpoint(services: TheServices) -> bool:
+        return await services.gate.run(work)
+
+    def extend(app):
+        app.add_api_route("/slow", endpoint)
+        app.add_api_route("/holding", held.is_set)
+
+    return extend

@@ -17,6 +17,7 @@ KEYS = ",".join(
     for parts in (
         ("looker", "read", "k-read"),
         ("gateway", "score+read", "k-score"),
+        ("trainer", "jobs", "k-jobs"),
         ("boss", "admin", "k-admin"),
     )
 )
@@ -38,6 +39,7 @@ def test_without_a_valid_key_nothing_but_health_and_documentation_is_told(guarde
     described = guarded.client.get("/openapi.json").json()["paths"]
     paths = {path for path in described if "{" not in path}
     public = {"/livez", "/readyz", "/problems"}
+    assert ask(guarded, "PUT", "/aliases/x", key, content=b"{").status_code == 401
     for path in paths - public - {"/score"}:
         statuses = {ask(guarded, method, path, key).status_code for method in ("GET", "POST")}
         assert statuses <= {401, 405}
@@ -60,6 +62,32 @@ def test_a_key_opens_what_its_scopes_allow(guarded):
     assert ask(guarded, "POST", "/jobs/rehearse", "k-admin", json={}).status_code == 202
 
 
+@pytest.mark.parametrize("kind", ["fusion", "experts"])
+def test_a_job_that_moves_an_alias_needs_what_moving_an_alias_needs(guarded, kind):
+    def status(key, **body):
+        answer = ask(guarded, "POST", f"/jobs/{kind}", key, json={"dataset": "none", **body})
+        return answer.status_code, answer.json()["hint"]
+
+    for named in ({}, {"alias": "candidate"}):
+        code, hint = status("k-jobs", **named)
+        assert code == 403
+        assert '"alias": null' in hint
+        assert status("k-admin", **named)[0] == 404  # there is no such dataset
+    assert status("k-jobs", alias=None)[0] == 404
+    described = guarded.client.get("/openapi.json").json()["paths"][f"/jobs/{kind}"]["post"]
+    assert '"alias": null' in described["description"]
+
+
+def test_readiness_tells_details_to_who_may_read_only(guarded):
+    def details(key):
+        told = ask(guarded, "GET", "/readyz", key).json()
+        return {check["detail"] for check in told["checks"].values()}
+
+    assert details(None) == details("wrong") == details("k-jobs")
+    assert len(details(None)) == 1
+    assert any("No release" in detail for detail in details("k-read"))
+
+
 def test_an_unknown_kind_tells_nothing_to_who_may_not_ask(guarded):
     assert ask(guarded, "POST", "/jobs/levitate").status_code == 401
 
@@ -70,7 +98,7 @@ def test_a_guarded_service_may_be_called_by_any_name(guarded):
 
 def test_keys_are_found_by_what_they_hash_to():
     keys = [ApiKey.parse(part) for part in KEYS.split(",")]
-    found = [find_key(keys, key) for key in ("k-read", "k-score", "k-admin")]
+    found = [find_key(keys, key) for key in ("k-read", "k-score", "k-jobs", "k-admin")]
     assert found == keys
     assert find_key(keys, "") is None
 

@@ -151,5 +151,6 @@ def test_an_unknown_release_or_a_bad_name_is_a_problem(scoring_service):
     assert client.get("/releases/0123456789abcdef").status_code == 404
     assert client.get("/releases/No Such!").status_code == 422
     assert client.put("/aliases/production", json={"release": "nowhere"}).status_code == 404
+    assert client.put("/aliases/beef", json={"release": "production"}).status_code == 422
     assert client.put("/aliases/UPPER", json={"release": "production"}).status_code == 422
-    assert client.put("/aliases/candidate", json={}).json()["errors"][0]["field"] == "body.release"
+    assert client.put("/aliases/candidate", json={}).json()["errors"][0]["field"] == "release"

@@ -2,7 +2,7 @@ import math
 
 import httpx
 import pytest
-from service_kit import WINDOW, as_columns, publish, running, traffic, until
+from service_kit import WINDOW, as_columns, traffic, until
 
 from ml.can.writers import write_log
 
@@ -101,6 +101,8 @@ def test_a_bad_line_is_refused_unless_asked_to_be_lenient(scoring_service, candu
         ([], 422, "body"),
         ({"timestamp": [0.0], "id": [1], "data": ["00"]}, 422, "A window takes 20 frames"),
         ({"timestamp": [0.0, 1.0], "id": [1], "data": ["00"]}, 422, "differ in length"),
+        ({"timestamp": [1e300], "id": [1], "data": ["00"]}, 422, "timestamp.0: the timestamp"),
+        ({"timestamp": [-1.0], "id": [1], "data": ["00"]}, 422, "timestamp.0: the timestamp"),
         ({"timestamp": [0.0], "id": ["zz"], "data": ["00"]}, 422, "id.0"),
         ({"timestamp": [0.0], "id": [1 << 29], "data": ["00"]}, 422, "id.0"),
         ({"timestamp": [0.0], "id": [1], "data": ["0"]}, 422, "data.0"),
@@ -118,14 +120,21 @@ def test_columns_that_cannot_be_scored_are_refused_with_the_reason(
     assert problem["hint"]
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_a_number_that_is_not_finite_is_refused(scoring_service, number):
-    body = f'{{"anomaly_score": [0.5, {number}], "gat_prob": [0.5, 0.5]}}'
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize(
+    ("column", "rest"),
+    [
+        ("anomaly_score", '"gat_prob": [0.5, 0.5]'),
+        ("timestamp", '"id": [1, 2], "data": ["00", "00"]'),
+    ],
+)
+def test_a_number_that_is_not_finite_is_refused(scoring_service, number, column, rest):
+    body = f'{{"{column}": [0.5, {number}], {rest}}}'
     answer = scoring_service.client.post(
         "/score", content=body, headers={"Content-Type": "application/json"}
     )
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == "anomaly_score.1"
+    assert answer.json()["errors"][0]["field"] == f"{column}.1"
 
 
 @pytest.mark.parametrize(
@@ -165,11 +174,3 @@ def test_scoring_before_any_release_says_what_to_do(service):
     assert answer.status_code == 404
     assert answer.json()["type"] == "/problems/no-release"
     assert "POST /jobs/fusion" in answer.json()["hint"]
-
-
-def test_more_rows_than_allowed_are_refused(tmp_path):
-    with running(tmp_path / "home", max_rows=3) as service:
-        publish(service.store, tmp_path)
-        until(lambda: service.client.get("/aliases").json()["in_use"])
-        rows = {"anomaly_score": [0.5] * 4, "gat_prob": [0.5] * 4}
-        assert service.client.post("/score", json=rows).status_code == 422
