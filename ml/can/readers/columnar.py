@@ -1,4 +1,8 @@
-"""Parquet and Arrow logs, in our own schema and in the layout of published captures."""
+"""Parquet and Arrow logs, in our own schema and in the layout of published captures.
+
+Few packed bytes can stand for very many: rows are looked over slice by slice before all of them are
+held at once, so that a file made to exhaust the memory is refused.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,11 @@ from typing import BinaryIO
 import polars as pl
 
 from ml.can.readers.problems import InvalidLog, Log, Tally
-from ml.can.readers.tables import OWN_COLUMNS, TEXT_COLUMNS, frames_of_table
+from ml.can.readers.tables import OWN_COLUMNS, TEXT_COLUMNS, frames_of_table, unfit_types
+
+SLICE_ROWS = 16_384
+LONGEST_CELL = 256  # bytes; the longest payload is 128 hex digits
+_TEXT = (pl.String, pl.Categorical, pl.Enum)
 
 
 def read_columnar(source: BinaryIO, tally: Tally) -> Log:
@@ -18,20 +26,11 @@ def read_columnar(source: BinaryIO, tally: Tally) -> Log:
         tally: takes the counts; its format says which of the two it is.
 
     Raises:
-        InvalidLog: no such file; other columns; a bad row in strict mode; no frame at all.
+        InvalidLog: no such file; other columns, or cells too long for a frame; a bad row in strict
+            mode; no frame at all.
     """
-    return tally.finish(frames_of_table(_load(source, tally), tally))
-
-
-def _load(source: BinaryIO, tally: Tally) -> pl.DataFrame:
-    """The table's known columns, never more rows than allowed."""
-    open_table = pl.scan_parquet if tally.format == "parquet" else pl.scan_ipc
-    known = [*OWN_COLUMNS, *TEXT_COLUMNS, "label"]
     try:
-        lazy = open_table(source)
-        names = lazy.collect_schema().names()
-        columns = [c for c in dict.fromkeys(known) if c in names] or names[:20]
-        return lazy.select(columns).head(tally.max_frames + 1).collect()
+        table = _load(_known_columns(source, tally), tally)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InvalidLog(
@@ -39,3 +38,38 @@ def _load(source: BinaryIO, tally: Tally) -> pl.DataFrame:
             "It may be truncated; write or download it again.",
             file=tally.name,
         ) from error
+    return tally.finish(frames_of_table(table, tally))
+
+
+def _known_columns(source: BinaryIO, tally: Tally) -> pl.LazyFrame:
+    """The columns that a log has, never more rows of them than allowed."""
+    lazy = (pl.scan_parquet if tally.format == "parquet" else pl.scan_ipc)(source)
+    names = lazy.collect_schema().names()
+    known = [*OWN_COLUMNS, *TEXT_COLUMNS, "label"]
+    columns = [c for c in dict.fromkeys(known) if c in names] or names[:20]
+    return lazy.select(columns).head(tally.max_frames + 1)
+
+
+def _load(lazy: pl.LazyFrame, tally: Tally) -> pl.DataFrame:
+    schema = lazy.collect_schema()
+    if any(dtype.is_nested() for dtype in schema.values()):
+        raise unfit_types(schema, tally)
+    words = [pl.col(n).cast(pl.String) for n, dtype in schema.items() if dtype in _TEXT]
+    sizes = [word.str.len_bytes() for word in words]
+    sizes += [pl.col(n).bin.size() for n, dtype in schema.items() if dtype == pl.Binary]
+    if sizes:
+        _check_cells(lazy.select(sizes), tally)
+    return lazy.with_columns(words).collect()
+
+
+def _check_cells(sizes: pl.LazyFrame, tally: Tally) -> None:
+    rows = sizes.select(pl.len()).collect().item()
+    for offset in range(0, rows, SLICE_ROWS):
+        longest = sizes.slice(offset, SLICE_ROWS).max().collect().row(0, named=True)
+        for column, size in longest.items():
+            if size is not None and size > LONGEST_CELL:
+                raise InvalidLog(
+                    f"{tally.name} has a cell of {size} bytes in the column {column}.",
+                    "A CAN frame carries at most 64 bytes; write the capture again.",
+                    file=tally.name,
+                )

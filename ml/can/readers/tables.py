@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ml.can.frames import Flag, Frames
-from ml.can.readers.fields import ALL_FLAGS, EXTENDED_LIMIT, data_problem, decode, time_problem
+from ml.can.frames import FD_BYTES, Flag, Frames
+from ml.can.readers.fields import (
+    ALL_FLAGS,
+    EXTENDED_LIMIT,
+    data_problem,
+    decode,
+    id_problem,
+    time_problem,
+)
 from ml.can.readers.problems import InvalidLog, Tally
 
 OWN_COLUMNS = ("timestamp", "can_id", "flags", "length", "payload")
@@ -61,13 +68,15 @@ def _fields(table: pl.DataFrame, tally: Tally) -> tuple[pl.DataFrame, RowCheck]:
 
 
 def _own_fields(table: pl.DataFrame, tally: Tally) -> pl.DataFrame:
+    length = pl.col("length").cast(pl.UInt8, strict=False)
     return _converted(
         table,
         tally,
         pl.col("timestamp").alias("time"),
-        pl.col("can_id").alias("id"),
+        # For `decode` a length may be missing; here it may not, so the id goes with it.
+        pl.when(length.is_not_null()).then(pl.col("can_id")).alias("id"),
         pl.col("flags").cast(pl.UInt8, strict=False),
-        pl.col("length").cast(pl.UInt8, strict=False).alias("dlc"),
+        length.alias("dlc"),
         pl.col("payload").bin.encode("hex").alias("data"),
     )
 
@@ -89,12 +98,17 @@ def _converted(table: pl.DataFrame, tally: Tally, *columns: pl.Expr) -> pl.DataF
     try:
         return table.select(*columns, *label)
     except pl.exceptions.PolarsError as error:
-        types = ", ".join(f"{name} {dtype}" for name, dtype in table.schema.items())
-        raise InvalidLog(
-            f"{tally.name} has columns of unfit types: {types}.",
-            "Write it with numbers, and the payload as binary (or data_field as hex text).",
-            file=tally.name,
-        ) from error
+        raise unfit_types(table.schema, tally) from error
+
+
+def unfit_types(schema: pl.Schema, tally: Tally) -> InvalidLog:
+    """The error about columns that no frames can be made of."""
+    types = ", ".join(f"{name} {dtype}" for name, dtype in schema.items())
+    return InvalidLog(
+        f"{tally.name} has columns of unfit types: {types}.",
+        "Write it with numbers, and the payload as binary (or data_field as hex text).",
+        file=tally.name,
+    )
 
 
 def _problem(row: dict[str, Any], reason: RowCheck) -> str:
@@ -111,14 +125,25 @@ def _text_problem(row: dict[str, Any]) -> str | None:
 
 
 def _own_problem(row: dict[str, Any]) -> str | None:
-    flags, length = int(row["flags"]), int(row["length"])
-    if not 0 <= flags <= ALL_FLAGS:
-        return f"the flags {flags} are unknown"
+    flags, length = _whole(row["flags"]), _whole(row["length"])
+    if flags is None or not 0 <= flags <= ALL_FLAGS:
+        return f"the flags {row['flags']} are unknown"
+    if length is None or not 0 <= length <= FD_BYTES:
+        return f"the length {row['length']} is no number of bytes"
     dlc = None if flags & Flag.REMOTE else str(length)
     fd = bool(flags & Flag.FD)
     return _number_problem(row["can_id"]) or data_problem(row["payload"].hex(), dlc=dlc, fd=fd)
 
 
+def _whole(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def _number_problem(value: Any) -> str | None:
+    if isinstance(value, str):
+        return id_problem(value)
     inside = 0 <= value <= EXTENDED_LIMIT
     return None if inside else f"the id {value} is outside 0 to {EXTENDED_LIMIT:#x}"

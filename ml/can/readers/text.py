@@ -123,15 +123,15 @@ class _Run:
     def _note(self, lines: pl.Series, bad: NDArray[np.bool_]) -> None:
         """Tell the tally about the bad lines; blank lines and the header are none."""
         suspects = np.flatnonzero(bad)
-        idle = np.array([self._is_idle(int(i), lines[int(i)]) for i in suspects], np.bool_)
+        # All that Python calls space, which is what the rest of the reading means by blank.
+        idle = ~lines.gather(suspects).str.contains(r"[^\s\x1c-\x1f]").to_numpy()
+        if len(suspects) and self.read + suspects[0] == 0:
+            idle[0] |= self.fmt.is_header(lines[0])
         self.tally.count(len(lines) - int(idle.sum()))
         if len(bad_lines := suspects[~idle]):
             shown = bad_lines[: self.tally.wants_reasons]
             reasons = [(self.read + int(i) + 1, self._reason(lines[int(i)])) for i in shown]
             self.tally.drop(len(bad_lines), reasons)
-
-    def _is_idle(self, row: int, line: str) -> bool:
-        return not line.strip() or (self.read + row == 0 and self.fmt.is_header(line))
 
     def _reason(self, line: str) -> str:
         if len(line) > MAX_LINE_CHARS:

@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -104,3 +106,81 @@ def test_a_truncated_parquet_file_is_refused(share: float) -> None:
 def test_a_table_with_too_many_rows_is_refused() -> None:
     with pytest.raises(InvalidLog, match="more than 2 frames"):
         parse_log(parquet(published()), max_frames=2)
+
+
+def ids(values: list[str], dtype: pl.DataType | type[pl.DataType]) -> pl.DataFrame:
+    return published().with_columns(pl.Series("id", values, dtype))
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Categorical, pl.Enum(["123", "18FEF100", "xyz"])])
+def test_ids_may_be_hex_text_and_a_bad_one_is_named(
+    dtype: pl.DataType | type[pl.DataType],
+) -> None:
+    good = ids(["123", "18FEF100", "123"], dtype)
+    assert parse_log(parquet(good)).frames.can_id.tolist() == [0x123, 0x18FEF100, 0x123]
+    bad = parquet(ids(["123", "xyz", "123"], dtype))
+    with pytest.raises(InvalidLog, match="body:2: the id 'xyz' is not hexadecimal"):
+        parse_log(bad)
+    assert parse_log(bad, strict=False).report.dropped == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"flags": [0.0, float("nan")]}, "the flags nan are unknown"),
+        ({"flags": ["0", "x"]}, "the flags x are unknown"),
+        ({"length": [2.0, float("inf")]}, "the length inf is no number of bytes"),
+        ({"length": [2, 300]}, "the length 300 is no number of bytes"),
+        ({"length": [2, None]}, "length missing"),
+        ({"can_id": ["123", "GG"]}, "the id 'GG' is not hexadecimal"),
+    ],
+)
+def test_a_value_of_any_type_that_is_no_frame_is_named(
+    columns: dict[str, list[object]], reason: str
+) -> None:
+    with pytest.raises(InvalidLog, match=f"body:2: {reason}"):
+        parse_log(parquet(own(**columns)))
+
+
+def test_columns_of_lists_are_refused() -> None:
+    with pytest.raises(InvalidLog, match="unfit types"):
+        parse_log(parquet(own(payload=[[1, 2], [3]])))
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from ml.can.readers import InvalidLog, read_log
+def peak():
+    return next(int(x.split()[1]) for x in open("/proc/self/status") if x.startswith("VmHWM"))
+before = peak()
+try:
+    read_log(Path(sys.argv[1]), strict=False)
+except InvalidLog as error:
+    print(error)
+print((peak() - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+@pytest.mark.parametrize(
+    ("kind", "repeated"), [("parquet", True), ("parquet", False), ("ipc", True)]
+)
+def test_a_small_file_that_unpacks_to_very_much_is_refused_within_little_memory(
+    tmp_path: Path, kind: str, repeated: bool
+) -> None:
+    rows, path = 60_000, tmp_path / "bomb"
+    number = pl.lit(0) if repeated else pl.int_range(rows)
+    long = pl.format("{}{}", pl.lit("00" * (50_000 if repeated else 2_500)), number)
+    fine = {"timestamp": 1.0, "id": 1, "label": 0}
+    table = pl.DataFrame({"row": range(rows)}).select(
+        *(pl.lit(v).alias(k) for k, v in fine.items()), data_field=long
+    )
+    if kind == "parquet":
+        table.write_parquet(path)
+    else:
+        table.with_columns(pl.col("data_field").cast(pl.Categorical)).write_ipc(path)
+    run = subprocess.run([sys.executable, "-c", PEAK, path], capture_output=True, check=True)
+    refusal, megabytes = run.stdout.decode().splitlines()
+    assert "in the column data_field" in refusal
+    assert int(megabytes) < 250

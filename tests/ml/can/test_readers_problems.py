@@ -151,3 +151,10 @@ def test_lenient_keeps_the_bus_with_most_frames_and_counts_the_others() -> None:
     assert log.frames.can_id.tolist() == [2, 3]
     assert log.report.dropped == 1
     assert "from can1" in log.report.first_problems[0]
+
+
+@pytest.mark.timeout(20)
+def test_blank_lines_of_any_kind_cost_nothing_and_count_for_nothing() -> None:
+    blanks = "\n".join(["", " \t", "\x1c\x1f", "\u2003", "\x85"] * 100_000)
+    log = parse_log(f"{GOOD_COMPACT}\n{blanks}\n{GOOD_COMPACT}\n".encode())
+    assert (len(log.frames), log.report.lines) == (2, 2)
