@@ -22,15 +22,15 @@ from ml.can.vocabulary import Vocabulary
 from ml.can.windows import WindowConfig, window_overlap
 from ml.config import config
 from ml.errors import InvalidInput
-from ml.experts import gat, vgae
 from ml.experts.batch import GraphBatch
 from ml.experts.expert import Architecture, Expert, Size
+from ml.experts.gat import GAT
 from ml.experts.inference import raw_scores
 from ml.experts.training import ExpertTrainingConfig, train_expert
+from ml.experts.vgae import VGAE
 from ml.pipelines.context import Span
 
-EXPERTS: Mapping[str, type[Expert]] = {"vgae": vgae.VGAE, "gat": gat.GAT}
-SIZES: Mapping[str, Mapping[Size, Architecture]] = {"vgae": vgae.SIZES, "gat": gat.SIZES}
+EXPERTS: Mapping[str, type[Expert]] = {expert.name: expert for expert in (VGAE, GAT)}
 DESCRIPTION = "experts.json"
 
 
@@ -53,7 +53,7 @@ class ExpertsConfig:
     def architecture(self, name: str) -> Architecture:
         """The network shape chosen for an expert."""
         size: Literal["small", "large"] = getattr(self, name)
-        return SIZES[name][size]
+        return EXPERTS[name].sizes[size]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class ExpertBank:
         description = json.loads((folder / DESCRIPTION).read_text())
         experts: dict[str, Expert] = {}
         for name, hparams in description["experts"].items():
-            shape = {key: hparams[key] for key in asdict(SIZES[name]["small"])}
+            shape = {key: hparams[key] for key in asdict(EXPERTS[name].sizes["small"])}
             architecture = TypeAdapter(Architecture).validate_python(shape)
             expert = EXPERTS[name](architecture, hparams["learning_rate"])
             expert.load_state_dict(load_file(folder / f"{name}.safetensors"))

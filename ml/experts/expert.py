@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Literal
 
@@ -39,10 +40,14 @@ class Expert(ResidentModule):
 
     Attributes:
         name: short name, part of file names.
+        column: name of its calibrated score.
+        sizes: the network shapes to choose from.
         benign_only: True where training must see no attack.
     """
 
     name: ClassVar[str]
+    column: ClassVar[str]
+    sizes: ClassVar[Mapping[Size, Architecture]]
     benign_only: ClassVar[bool]
 
     def __init__(self, architecture: Architecture, learning_rate: float) -> None:

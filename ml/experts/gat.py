@@ -6,6 +6,7 @@ every layer's node states reach the read-out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -19,11 +20,6 @@ from ml.experts.batch import GraphBatch
 from ml.experts.encoder import Attention, NodeInput
 from ml.experts.expert import Architecture, Expert, Size
 
-SIZES: dict[Size, Architecture] = {
-    "small": Architecture(hidden=16, heads=4, layers=2, latent=32),
-    "large": Architecture(hidden=48, heads=8, layers=3, latent=64),
-}
-
 
 class GAT(Expert):
     """Graph attention classifier.
@@ -33,6 +29,11 @@ class GAT(Expert):
     """
 
     name: ClassVar[str] = "gat"
+    column: ClassVar[str] = "gat_prob"
+    sizes: ClassVar[Mapping[Size, Architecture]] = {
+        "small": Architecture(hidden=16, heads=4, layers=2, latent=32),
+        "large": Architecture(hidden=48, heads=8, layers=3, latent=64),
+    }
     benign_only: ClassVar[bool] = False
 
     def __init__(

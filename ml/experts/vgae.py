@@ -7,6 +7,7 @@ same window always gets the same score.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -21,10 +22,6 @@ from ml.experts.batch import GraphBatch
 from ml.experts.encoder import Attention, NodeInput
 from ml.experts.expert import Architecture, Expert, Size
 
-SIZES: dict[Size, Architecture] = {
-    "small": Architecture(hidden=16, heads=4, layers=2, latent=32),
-    "large": Architecture(hidden=32, heads=4, layers=3, latent=96),
-}
 # Shares of feature, neighbourhood and id error in a node's score.
 WEIGHTS = (0.4, 0.35, 0.25)
 KL_WEIGHT = 1e-3
@@ -41,6 +38,11 @@ class VGAE(Expert):
     """
 
     name: ClassVar[str] = "vgae"
+    column: ClassVar[str] = "anomaly_score"
+    sizes: ClassVar[Mapping[Size, Architecture]] = {
+        "small": Architecture(hidden=16, heads=4, layers=2, latent=32),
+        "large": Architecture(hidden=32, heads=4, layers=3, latent=96),
+    }
     benign_only: ClassVar[bool] = True
 
     def __init__(self, architecture: Architecture, learning_rate: float, hide: float = 0.1) -> None:

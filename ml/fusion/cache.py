@@ -27,7 +27,7 @@ from ml.files import copy_folder_atomically
 
 MANIFEST = "cache.json"
 PREDICTIONS = "predictions.parquet"
-COLUMNS = {"vgae": "anomaly_score", "gat": "gat_prob"}
+COLUMNS = {name: expert.column for name, expert in EXPERTS.items()}
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ml.digests import digest_of
 from ml.experts.bank import ExpertsConfig
 from ml.experts.batch import GraphBatch
 from ml.experts.calibration import Calibration
-from ml.experts.vgae import SIZES, VGAE
+from ml.experts.vgae import VGAE
 from ml.fusion.cache import MANIFEST, PREDICTIONS, PredictionCache
 from ml.fusion.cache_builder import PredictionCacheBuilder
 from ml.fusion.config import FusionAgentConfig
@@ -196,7 +196,7 @@ def test_10_exploration_is_drawn_per_window_and_decays_with_every_step():
 
 def test_the_size_of_a_model_does_not_depend_on_how_many_ids_there_were(captures):
     few, many = (Vocabulary(np.arange(n, dtype=np.uint32)) for n in (3, 200))
-    expert = VGAE(SIZES["small"], 0.01).eval()
+    expert = VGAE(VGAE.sizes["small"], 0.01).eval()
     for vocabulary in (few, many):
         batch = GraphBatch.of(captures[0].graphs, vocabulary)
         assert len(expert.raw_score(batch)) == len(batch)
