@@ -6,6 +6,9 @@ the command line prints them as one line; neither needs to know the single error
 
 from typing import Any, ClassVar
 
+EXIT_REFUSED = 3
+"""Exit code of a program of ours that says itself why it does not do what it was asked for."""
+
 
 class CanfuseError(Exception):
     """Base of every error meant for a user.

@@ -20,7 +20,7 @@ from typing import Any
 from celery.exceptions import SecurityWarning
 from celery.signals import worker_ready
 
-from ml.errors import CanfuseError, InvalidInput
+from ml.errors import EXIT_REFUSED, CanfuseError, Conflict, InvalidInput
 from workers.broker import EmbeddedBroker
 from workers.broker_setup import answers, broker_url
 from workers.celery_app import make_app
@@ -30,7 +30,7 @@ from workers.records import QUEUES
 from workers.settings import Settings
 from workers.tasks import leaving
 
-EXIT_REFUSED = 3
+EXIT_FAILED = 1
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
             return _work(settings, _queues(args.queues), args.name)
     except CanfuseError as error:
         sys.stderr.write(f"error: {error}\n")
-        return EXIT_REFUSED
+        # What is only missing just now may be there at the next start.
+        return EXIT_REFUSED if isinstance(error, InvalidInput | Conflict) else EXIT_FAILED
 
 
 def _work(settings: Settings, queues: Sequence[str], name: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Row
 
 from ml.errors import Conflict, NotFound, Unavailable
+from workers.tables import TERMINAL
 
 Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 QUEUES = ("cpu", "gpu")
@@ -79,7 +80,7 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether the job has come to an end that nothing changes any more."""
-        return self.status in ("succeeded", "failed", "cancelled")
+        return self.status in TERMINAL
 
 
 @dataclass(frozen=True)

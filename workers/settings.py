@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -56,21 +56,21 @@ class Settings(BaseSettings):
     threads: Literal["half", "all"] | Annotated[int, Field(ge=1)] = "half"
 
     @classmethod
-    def load(cls) -> Self:
-        """The settings of this process.
+    def load(cls, **given: Any) -> Self:
+        """The settings of this process, with what is given on top.
 
         Raises:
             InvalidInput: a variable has a value that cannot be used.
         """
         try:
-            return cls()
+            return cls(**given)
         except ValidationError as error:
             problems = (
                 f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
             )
             raise InvalidInput(
                 f"The settings are not valid: {'; '.join(problems)}.",
-                "Correct the variables CANFUSE_….",
+                "Correct the variables CANFUSE_…, or the options.",
             ) from error
 
     @field_validator("data_dirs", mode="before")

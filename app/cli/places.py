@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.errors import InvalidInput
-
 if TYPE_CHECKING:
     from app.settings import Settings
 
@@ -23,21 +21,10 @@ def load_settings(
     Raises:
         InvalidInput: a variable or an option has a value that cannot be used.
     """
-    from pydantic import ValidationError  # noqa: PLC0415 - not needed for a help text
-
-    from app.settings import Settings  # noqa: PLC0415 - as above
+    from app.settings import Settings  # noqa: PLC0415 - not needed for a help text
 
     options = {"home": home, "data_dirs": tuple(data_dirs) if data_dirs else None, **given}
-    try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
-        )
-        raise InvalidInput(
-            f"The settings are not valid: {'; '.join(problems)}.",
-            "Correct the options, or the variables CANFUSE_….",
-        ) from error
+    return Settings.load(**{name: value for name, value in options.items() if value is not None})
 
 
 def limit_threads() -> None:

@@ -50,8 +50,8 @@ class Reporter:
     def state(self, status: str) -> None:
         """Show where a job stands."""
 
-    def figures(self, values: Mapping[str, float]) -> None:
-        """Show measured values."""
+    def figures(self, values: Mapping[str, float | None]) -> None:
+        """Show measured values; None is one that is undefined."""
 
 
 class Bar(Reporter):
@@ -70,9 +70,12 @@ class Bar(Reporter):
         """Show where a job stands before the bar."""
         self._progress.update(self._task, description=status)
 
-    def figures(self, values: Mapping[str, float]) -> None:
+    def figures(self, values: Mapping[str, float | None]) -> None:
         """Show measured values beside the bar."""
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in sorted(values.items())[:4])
+        shown = "  ".join(
+            f"{name} {'n/a' if value is None else f'{value:.4g}'}"
+            for name, value in sorted(values.items())[:4]
+        )
         self._progress.update(self._task, message=shown)
 
 

@@ -16,13 +16,12 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from ml.errors import Cancelled, CanfuseError
+from ml.errors import EXIT_REFUSED, Cancelled, CanfuseError
 from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import pipeline
 
 EXIT_OK = 0
 EXIT_CRASHED = 1
-EXIT_REFUSED = 3
 EXIT_CANCELLED = 4
 
 

@@ -14,9 +14,7 @@ from typing import Any
 
 from app.cli.places import load_settings
 from app.server import serve
-from ml.errors import CanfuseError
-
-EXIT_REFUSED = 3
+from ml.errors import EXIT_REFUSED, CanfuseError
 
 
 def main() -> int:

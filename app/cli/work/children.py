@@ -11,12 +11,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ml.errors import Unavailable
+from ml.errors import EXIT_REFUSED, Unavailable
 from workers.tether import tethered
 
 SHORT_LIFE_SECONDS = 30.0
 MOST_SHORT_LIVES = 5
-EXIT_REFUSED = 3
+LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Child:
@@ -28,6 +28,7 @@ class Child:
     Attributes:
         name: what messages call it.
         due: when it is to be started again, on the monotonic clock; None while it runs.
+        proven: whether it has worked before, so that what ails it now will pass.
 
     Args:
         name: what messages call it.
@@ -45,6 +46,7 @@ class Child:
     ) -> None:
         self.name = name
         self.due: float | None = 0.0
+        self.proven = False
         self._command = list(command)
         self._environment = dict(environment)
         self._descriptors = tuple(descriptors)
@@ -81,7 +83,7 @@ class Child:
             how it ended.
 
         Raises:
-            Unavailable: it ends again and again, or said itself that it cannot run.
+            Unavailable: it has never worked, and refuses to or ends again and again.
         """
         code = self.close()
         how = (
@@ -89,12 +91,14 @@ class Child:
             if code < 0
             else f"ended with exit code {code}"
         )
-        lived = time.monotonic() - self._began
-        self._short_lives = self._short_lives + 1 if lived < SHORT_LIFE_SECONDS else 1
-        if code == EXIT_REFUSED or self._short_lives > MOST_SHORT_LIVES:
+        lived_long = time.monotonic() - self._began >= SHORT_LIFE_SECONDS
+        self._short_lives = 1 if lived_long else self._short_lives + 1
+        self.proven |= lived_long
+        if not self.proven and (code == EXIT_REFUSED or self._short_lives > MOST_SHORT_LIVES):
             often = f", {self._short_lives} times in a row" if self._short_lives > 1 else ""
             raise Unavailable(f"The {self.name} {how}{often}.", "Its messages above say why.")
-        self.due = time.monotonic() + 2.0 ** (self._short_lives - 1)
+        pause = min(2.0 ** (self._short_lives - 1), LONGEST_PAUSE_SECONDS)
+        self.due = time.monotonic() + pause
         return how
 
     def signal(self, number: signal.Signals) -> None:

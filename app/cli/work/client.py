@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -11,8 +13,10 @@ from typing import Any, Self
 import httpx
 
 from ml.errors import CanfuseError, Conflict, InvalidInput, NotFound, Unavailable
+from workers.tables import TERMINAL
 
-ENDED = ("succeeded", "failed", "cancelled")
+# How long to wait before each attempt to take up a broken stream: over a minute in all.
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
 _FAMILIES: dict[int, type[CanfuseError]] = {404: NotFound, 409: Conflict}
 
 
@@ -32,7 +36,10 @@ class Client:
         self.url = url.rstrip("/")
         headers = {"X-API-Key": key} if key else {}
         try:
-            self._http = httpx.Client(base_url=self.url, headers=headers, timeout=120)
+            # A proxy that the environment names is for other machines.
+            self._http = httpx.Client(
+                base_url=self.url, headers=headers, timeout=120, trust_env=not _is_here(self.url)
+            )
         except httpx.InvalidURL as error:
             raise _bad_url(url) from error
 
@@ -68,20 +75,33 @@ class Client:
 
     def follow(self, job_id: str, after: int = 0) -> Iterator[dict[str, Any]]:
         """The job's events as they come, to the last; a broken stream is taken up again."""
+        failures = 0
         while True:
-            headers = {"Last-Event-ID": str(after)} if after else {}
-            with (
-                self._told(),
-                self._http.stream("GET", f"/jobs/{job_id}/events", headers=headers) as answer,
-            ):
-                if answer.status_code == httpx.codes.NO_CONTENT:
-                    return
-                _check(answer)
-                for event in _events(answer):
-                    after = event["sequence"]
+            try:
+                for event in self._stream(job_id, after):
+                    after, failures = event["sequence"], 0
                     yield event
-                    if event["event"] == "state" and event["status"] in ENDED:
+                    if event["event"] == "state" and event["status"] in TERMINAL:
                         return
+            except _Ended:
+                return
+            except Unavailable:
+                if failures == len(PAUSES):
+                    raise
+                time.sleep(PAUSES[failures])
+                failures += 1
+
+    def _stream(self, job_id: str, after: int) -> Iterator[dict[str, Any]]:
+        """The events of one stream, for as long as it lasts."""
+        headers = {"Last-Event-ID": str(after)} if after else {}
+        path = f"/jobs/{job_id}/events"
+        with self._told(), self._http.stream("GET", path, headers=headers) as answer:
+            if answer.status_code == httpx.codes.NO_CONTENT:
+                raise _Ended
+            _check(answer)
+            for line in answer.iter_lines():
+                if line.startswith("data:"):  # ours come one line each
+                    yield json.loads(line.removeprefix("data:"))
 
     def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         with self._told():
@@ -113,11 +133,17 @@ def _bad_url(url: str) -> InvalidInput:
     )
 
 
-def _events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
-    """The data of server-sent events; ours come one line each."""
-    for line in answer.iter_lines():
-        if line.startswith("data:"):
-            yield json.loads(line.removeprefix("data:"))
+def _is_here(url: str) -> bool:
+    """Whether an address is this machine's own."""
+    host = httpx.URL(url).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Ended(Exception):
+    """The job has ended, and its last event is known."""
 
 
 def _check(answer: httpx.Response) -> None:

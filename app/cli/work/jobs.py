@@ -10,9 +10,10 @@ from typing import Any
 from app.cli.overrides import parse_overrides
 from app.cli.progress import progress
 from app.cli.terminal import note, say, show, table, write
-from app.cli.work.client import ENDED, Client
+from app.cli.work.client import Client
 from app.cli.work.comparison import show_comparison
 from ml.errors import Cancelled, CanfuseError, InvalidInput
+from workers.tables import TERMINAL
 
 _DONE = "succeeded"
 
@@ -98,7 +99,7 @@ def follow(client: Client, job_id: str) -> Mapping[str, Any]:
         JobFailed, Cancelled: it did not succeed.
     """
     job: Mapping[str, Any] = client.get(f"/jobs/{job_id}")
-    if job["status"] not in ENDED:
+    if job["status"] not in TERMINAL:
         with progress(f"{job['kind']} {job['status']}") as bar:
             for event in client.follow(job_id):
                 bar.event(event)

@@ -72,20 +72,23 @@ class Keeper:
 
     def _mourn(self, child: Child) -> None:
         how = child.bury()
-        if child is self._children[0] and not self._introduced:
+        if not self._introduced and child is self._children[0]:
             raise Unavailable(f"The {child.name} {how}.", "Its messages above say why.")
         warn(f"The {child.name} {how}; it is started again.")
 
     def _listen(self, fact: dict[str, Any]) -> None:
+        """Hear what the API tells, the only one that does."""
         if error := fact.get("error"):
-            raise Unavailable(error["detail"], error["hint"])
-        if self._introduced:
+            if not self._introduced:
+                raise Unavailable(error["detail"], error["hint"])
+            warn(f"{error['detail']} {error['hint']}")
+        elif self._introduced:
             note("The API answers again.")
         else:
             self._introduce(fact["url"])
 
     def _introduce(self, url: str) -> None:
-        self._introduced = True
+        self._introduced = self._children[0].proven = True
         settings = self._settings
         say(f"Listening on {url} (documentation at {url}/docs)")
         note(

@@ -19,13 +19,14 @@ from pydantic import TypeAdapter
 
 from app.cli.progress import progress
 from app.cli.terminal import warn
-from app.cli.work.holding import held
+from app.cli.work.holding import hold
 from ml.errors import InvalidInput, NotFound
 from ml.files import write_atomically
 from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import Pipeline, pipeline
 
 CONFIG = "config.json"
+LOCK = "lock"
 
 
 def new_workdir(workspace: Workspace, kind: str) -> Path:
@@ -47,27 +48,40 @@ def run_here(kind: str, config: Any, workspace: Workspace, workdir: Path) -> dic
     """Run a pipeline to its end, with a progress bar; Ctrl-C cancels it, twice aborts it.
 
     Nothing that libraries print gets onto standard output. A new run that turns out to be
-    impossible leaves no folder behind.
+    impossible before anything was done leaves no folder behind.
 
     Raises:
         CanfuseError: the pipeline's own, `Cancelled` after Ctrl-C.
     """
     job = pipeline(kind)
+    _trust_working_folder()
     job.check(config, workspace, True)
     new = not workdir.exists()
     try:
         return _run(job, config, workspace, workdir)
     except (InvalidInput, NotFound):
-        if new:
-            shutil.rmtree(workdir)
+        if new and _holds_no_work(workdir):
+            shutil.rmtree(workdir, ignore_errors=True)
         raise
+
+
+def _trust_working_folder() -> None:
+    """Let a reward be a function in a module of the folder that the user stands in."""
+    # At the end: a file there must not take the place of a library's.
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+
+
+def _holds_no_work(workdir: Path) -> bool:
+    files = {path.name for path in workdir.rglob("*") if path.is_file()}
+    return files <= {CONFIG, LOCK}
 
 
 def _run(job: Pipeline, config: Any, workspace: Workspace, workdir: Path) -> dict[str, Any]:
     cancelled = Event()
     with (
         # Two runs in one set of checkpoints would spoil them.
-        held(workdir, "lock", "Another run"),
+        hold(workdir, LOCK, "Another run"),
         _interruptible(cancelled),
         redirect_stdout(sys.stderr),
         progress(job.name) as bar,

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from app.cli.terminal import manner
 from app.cli.work.children import Child
-from app.cli.work.holding import held
+from app.cli.work.holding import hold
 from app.cli.work.keeper import Keeper
 from app.listening import listen
 from app.settings import Settings
@@ -42,11 +42,11 @@ def up(settings: Settings, *, worker: bool) -> None:
         Keeper(settings, children, wake).run()
 
 
-def _home(settings: Settings) -> AbstractContextManager[None]:
+def _home(settings: Settings) -> AbstractContextManager[object]:
     """Hold the data folder, unless broker and database are elsewhere: then others may share it."""
     if settings.redis_url and not settings.database_url.startswith("sqlite"):
         return nullcontext()
-    return held(settings.home, "service.lock", "Another `canfuse up`")
+    return hold(settings.home, "service.lock", "Another `canfuse up`")
 
 
 @contextmanager
