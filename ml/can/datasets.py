@@ -9,6 +9,7 @@ from pathlib import Path
 from ml.can.captures import Capture, Dataset, load_capture
 from ml.can.manifest import Facts, facts_from_name, read_manifest
 from ml.can.presets import DATASETS, DatasetPreset
+from ml.can.repeats import without_repeats
 from ml.errors import InvalidInput, NotFound
 
 __all__ = [
@@ -29,7 +30,11 @@ _SPLIT = re.compile(r"(train|test)(_.*)?")
 
 
 def find_dataset(
-    names: str, data_dirs: Sequence[Path], *, needs: Sequence[str] = ("train",)
+    names: str,
+    data_dirs: Sequence[Path],
+    *,
+    needs: Sequence[str] = ("train",),
+    deduplicate: bool = True,
 ) -> Dataset:
     """Find one dataset, or several combined into one.
 
@@ -37,6 +42,8 @@ def find_dataset(
         names: a folder's name in a data directory, or several joined by commas.
         data_dirs: where to look; the first match wins.
         needs: "train", "test" or both: what must not be missing.
+        deduplicate: leave out repeated captures, for which every file is read; without it this
+            only looks at folders.
 
     Raises:
         InvalidInput: an unsafe name, no captures, or none of a needed kind.
@@ -44,7 +51,7 @@ def find_dataset(
     """
     wanted = list(dict.fromkeys(name.strip() for name in names.split(",")))
     captures = [c for name in wanted for c in _captures(_folder(name, data_dirs))]
-    unique, repeats = _without_repeats(captures)
+    unique, repeats = without_repeats(captures) if deduplicate else (tuple(captures), ())
     dataset = Dataset(",".join(wanted), unique, repeats)
     for kind in needs:
         if not any(c.split.startswith(kind) for c in unique):
@@ -93,15 +100,3 @@ def _captures(folder: Path) -> Iterator[Capture]:
 def _is_capture(path: Path) -> bool:
     hidden = path.name.startswith(".") or path.stem.upper().startswith("README")
     return path.suffix.lower() in SUFFIXES and path.is_file() and not hidden
-
-
-def _without_repeats(
-    captures: Sequence[Capture],
-) -> tuple[tuple[Capture, ...], tuple[tuple[str, str], ...]]:
-    """Keep each content once: a test capture rather than its twin in train, else the first."""
-    kept: dict[str, Capture] = {}
-    for capture in sorted(captures, key=lambda c: not c.split.startswith("test")):
-        kept.setdefault(capture.digest, capture)
-    chosen = {c.name for c in kept.values()}
-    repeats = [(c.name, kept[c.digest].name) for c in captures if c.name not in chosen]
-    return tuple(c for c in captures if c.name in chosen), tuple(repeats)

@@ -1,6 +1,11 @@
 """What is known about a capture beside its frames: its split, its vehicle, its attack.
 
-From a `MANIFEST.json` where there is one, else from the file's name.
+From a `MANIFEST.json` where there is one, else from the names of the file and its split:
+
+- a name that begins with `attack-free`, `normal`, `benign` or `accessory` is attack-free;
+- so is every file in a split that is named so, unless its name begins with a known attack;
+- else the name is `KIND-vehicle`, `KIND-run number` or `KIND`; a run number may also follow `KIND`
+  directly, so that `drive1` and `drive2` are two captures of the one kind `drive`.
 """
 
 from __future__ import annotations
@@ -17,7 +22,15 @@ MANIFEST = "MANIFEST.json"
 _BENIGN = re.compile(
     r"(attack[-_]?free|accessory|normal|benign)([-_]?(run|data|driving))*", re.IGNORECASE
 )
+_BENIGN_SPLIT = re.compile(r"(attack[-_]?free|normal|benign)", re.IGNORECASE)
+_ATTACK = re.compile(
+    r"(attack(?![-_]?free)|dos|flood|fuzz|spoof|gear|rpm|speed|replay|malfunction|masquerade"
+    r"|suspension|impersonation|interval|standstill|systematic|force|combined|double|triple)",
+    re.IGNORECASE,
+)
 _RUN_NUMBER = re.compile(r"\d+")
+_TRAILING_NUMBER = re.compile(r"[-_ ]?\d+$")
+UNNAMED = "unnamed"
 _CEREMONY = re.compile(r"[-_]?data(set)?$", re.IGNORECASE)
 
 
@@ -72,10 +85,10 @@ def attack_kind(kind: str | None) -> str | None:
 
 
 def facts_from_name(path: Path, dataset: str) -> Facts:
-    """Read `KIND-vehicle` or `KIND-run number` off a file's name.
+    """Read the kind of attack and the vehicle off a capture's name, as described above.
 
     Args:
-        path: the capture's file.
+        path: the capture's file, in the folder of its split.
         dataset: stands in for the vehicle where the name has none.
     """
     stem = _CEREMONY.sub("", path.stem) or path.stem
@@ -83,6 +96,15 @@ def facts_from_name(path: Path, dataset: str) -> Facts:
     if benign:
         kind, suffix = None, stem[benign.end() :].strip("-_")
     else:
-        kind, _, suffix = stem.rpartition("-") if "-" in stem else (stem, "", "")
+        kind, suffix = _kind_and_suffix(stem)
+        if _BENIGN_SPLIT.search(path.parent.name) and not _ATTACK.match(stem):
+            kind = None
     named = suffix and not _RUN_NUMBER.fullmatch(suffix)
     return Facts(suffix if named else dataset, kind)
+
+
+def _kind_and_suffix(stem: str) -> tuple[str, str]:
+    if "-" in stem:
+        kind, _, suffix = stem.rpartition("-")
+        return kind or UNNAMED, suffix
+    return _TRAILING_NUMBER.sub("", stem) or UNNAMED, ""

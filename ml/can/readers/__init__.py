@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import BinaryIO
 
+from ml.can.frames import Frames
 from ml.can.readers.columnar import read_columnar
 from ml.can.readers.detection import HEAD_BYTES, detect
 from ml.can.readers.formats import TextFormat
@@ -14,7 +15,17 @@ from ml.can.readers.text import read_text
 from ml.can.readers.vendor import read_vendor
 from ml.errors import NotFound
 
-__all__ = ["MAX_FRAMES", "InvalidLog", "Log", "ReadReport", "parse_log", "read_log"]
+__all__ = [
+    "MAX_FRAMES",
+    "InvalidLog",
+    "Log",
+    "ReadReport",
+    "parse_log",
+    "read_beginning",
+    "read_log",
+]
+
+BEGINNING_ROWS = 1000
 
 
 def read_log(
@@ -54,6 +65,30 @@ def parse_log(
         InvalidLog: it is of no known format, bad, or without frames.
     """
     return _read(io.BytesIO(data), name, strict, max_frames)
+
+
+def read_beginning(path: Path) -> Frames:
+    """The first frames of a log, quickly where its format allows that; bad ones are left out.
+
+    Returns:
+        some hundreds of frames in time order, or all where there are fewer.
+
+    Raises:
+        NotFound: there is no such file.
+        InvalidLog: it cannot be read, or its beginning has no frame.
+    """
+    with _opened(path) as source:
+        head = source.read(HEAD_BYTES)
+        found = detect(head, path.name)
+        source.seek(0)
+        if found in {"parquet", "arrow"}:
+            tally = Tally(path.name, str(found), strict=False)
+            return read_columnar(source, tally, rows=BEGINNING_ROWS).frames
+        if found in {"blf", "mf4"}:
+            return _read(source, path.name, strict=False, max_frames=MAX_FRAMES).frames
+    # The last line may be cut off.
+    lines = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1]
+    return parse_log(lines, name=path.name, strict=False).frames
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -18,19 +18,20 @@ LONGEST_CELL = 256  # bytes; the longest payload is 128 hex digits
 _TEXT = (pl.String, pl.Categorical, pl.Enum)
 
 
-def read_columnar(source: BinaryIO, tally: Tally) -> Log:
+def read_columnar(source: BinaryIO, tally: Tally, rows: int | None = None) -> Log:
     """Read a Parquet file or an Arrow IPC file.
 
     Args:
         source: the file's bytes, at their start.
         tally: takes the counts; its format says which of the two it is.
+        rows: how many to read from the start; all if not given.
 
     Raises:
         InvalidLog: no such file; other columns, or cells too long for a frame; a bad row in strict
             mode; no frame at all.
     """
     try:
-        table = _load(_known_columns(source, tally), tally)
+        table = _load(_known_columns(source, tally, rows), tally)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InvalidLog(
@@ -41,13 +42,13 @@ def read_columnar(source: BinaryIO, tally: Tally) -> Log:
     return tally.finish(frames_of_table(table, tally))
 
 
-def _known_columns(source: BinaryIO, tally: Tally) -> pl.LazyFrame:
+def _known_columns(source: BinaryIO, tally: Tally, rows: int | None) -> pl.LazyFrame:
     """The columns that a log has, never more rows of them than allowed."""
     lazy = (pl.scan_parquet if tally.format == "parquet" else pl.scan_ipc)(source)
     names = lazy.collect_schema().names()
     known = [*OWN_COLUMNS, *TEXT_COLUMNS, "label"]
     columns = [c for c in dict.fromkeys(known) if c in names] or names[:20]
-    return lazy.select(columns).head(tally.max_frames + 1)
+    return lazy.select(columns).head(tally.max_frames + 1 if rows is None else rows)
 
 
 def _load(lazy: pl.LazyFrame, tally: Tally) -> pl.DataFrame:

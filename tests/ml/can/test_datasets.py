@@ -1,11 +1,15 @@
 import json
 from pathlib import Path
 
+import can
 import numpy as np
 import pytest
 
 from ml.can.datasets import DATASETS, Dataset, dataset_names, find_dataset, load_capture
+from ml.can.frames import Frames
 from ml.can.manifest import facts_from_name
+from ml.can.readers import read_beginning, read_log
+from ml.can.writers import write_log
 from ml.errors import InvalidInput, NotFound
 
 TRAIN, TEST = "train_01_attack_free", "test_01_known_vehicle_known_attack"
@@ -55,7 +59,7 @@ def test_several_datasets_are_combined_and_stay_distinguishable(tmp_path: Path) 
 def test_a_manifest_in_the_folder_wins_over_the_data_directory_and_the_name(tmp_path: Path) -> None:
     put(tmp_path, f"mine/{TRAIN}/a.log")
     put(tmp_path, f"mine/{TRAIN}/b.log")
-    put(tmp_path, f"mine/{TRAIN}/c-suv.log")
+    put(tmp_path, f"mine/{TEST}/c-suv.log")
     outer = [
         {"path": f"mine/{TRAIN}/{name}.log", "split": TRAIN, "vehicle": "bus", "attack": "replay"}
         for name in ("a", "b")
@@ -64,7 +68,7 @@ def test_a_manifest_in_the_folder_wins_over_the_data_directory_and_the_name(tmp_
     (tmp_path / "MANIFEST.json").write_text(json.dumps(outer))
     (tmp_path / "mine" / "MANIFEST.json").write_text(json.dumps(inner))
     facts = [(c.vehicle, c.attack) for c in find_dataset("mine", [tmp_path]).captures]
-    assert facts == [("car", None), ("bus", "replay"), ("suv", "c")]
+    assert facts == [("suv", "c"), ("car", None), ("bus", "replay")]
 
 
 @pytest.mark.parametrize("content", ["not json", '{"path": 1}', '[{"path": "x"}]'])
@@ -88,9 +92,20 @@ def test_a_broken_manifest_is_named(tmp_path: Path, content: str) -> None:
         ("benign-van.log", "van", None),
         ("standstill-4.parquet", "here", "standstill"),
         ("replay.csv", "here", "replay"),
+        ("drive1.csv", "here", "drive"),
+        ("city_drive_02.csv", "here", "city_drive"),
+        ("2024.csv", "here", "unnamed"),
+        ("-1.csv", "here", "unnamed"),
+        ("train_01_attack_free/drive1.parquet", "here", None),
+        ("train_01_attack_free/city-van.log", "van", None),
+        ("train_01_attack_free/city-3.log", "here", None),
+        ("train_01_attack_free/DoS-van.log", "van", "DoS"),
+        ("train_01_attack_free/rpm_2.log", "here", "rpm"),
+        ("train_02_with_attacks/drive2.parquet", "here", "drive"),
+        ("test_normal/drive2.parquet", "here", None),
     ],
 )
-def test_vehicle_and_attack_are_read_off_the_file_name(
+def test_vehicle_and_attack_are_read_off_the_names_of_file_and_split(
     name: str, vehicle: str, attack: str | None
 ) -> None:
     facts = facts_from_name(Path(name), "here")
@@ -108,6 +123,67 @@ def test_a_capture_in_train_and_test_is_kept_for_the_test_only(tmp_path: Path) -
         (f"mine/{TRAIN}/DoS-a.log", f"mine/{TEST}/DoS-b.log"),
         (f"mine/{TRAIN}/DoS-d.log", f"mine/{TRAIN}/DoS-c.log"),
     )
+
+
+FRAMES = Frames(
+    timestamp=np.arange(500) / 7,
+    can_id=np.arange(500, dtype=np.uint32),
+    flags=np.zeros(500, np.uint8),
+    length=np.full(500, 2, np.uint8),
+    payload=np.pad(
+        np.arange(1000, dtype=np.uint16).astype(np.uint8).reshape(500, 2), ((0, 0), (0, 6))
+    ),
+    label=np.zeros(500, np.uint8),
+)
+
+
+@pytest.mark.parametrize("suffix", [".log", ".arrow", ".csv"])
+def test_a_copy_in_another_format_is_a_repeat_and_another_drive_is_none(
+    tmp_path: Path, suffix: str
+) -> None:
+    copy = tmp_path / "mine" / TEST / f"DoS-b{suffix}"
+    write_log(FRAMES, tmp_path / "mine" / TRAIN / "DoS-a.parquet")
+    # It begins alike and ends otherwise.
+    write_log(FRAMES[:400], tmp_path / "mine" / TRAIN / "DoS-c.parquet")
+    if suffix == ".csv":
+        copy.parent.mkdir(parents=True)
+        rows = zip(FRAMES.timestamp, FRAMES.can_id, FRAMES.payload, strict=True)
+        copy.write_text("".join(f"{t:.6f},{i:X},{p[:2].tobytes().hex()},0\n" for t, i, p in rows))
+    else:
+        write_log(FRAMES, copy)
+    dataset = find_dataset("mine", [tmp_path])
+    assert dataset.repeats == ((f"mine/{TRAIN}/DoS-a.parquet", f"mine/{TEST}/DoS-b{suffix}"),)
+    assert names(dataset)[1:] == [f"mine/{TRAIN}/DoS-c.parquet"]
+
+
+def test_files_that_cannot_be_read_are_repeats_only_of_equal_ones(tmp_path: Path) -> None:
+    for name in ("DoS-a.log", "DoS-b.csv", "DoS-c.parquet", "DoS-d.mf4", "DoS-e.blf"):
+        put(tmp_path, f"mine/{TRAIN}/{name}", "nonsense" if name < "DoS-c" else name)
+    assert find_dataset("mine", [tmp_path]).repeats == (
+        (f"mine/{TRAIN}/DoS-b.csv", f"mine/{TRAIN}/DoS-a.log"),
+    )
+
+
+def test_looking_without_comparing_takes_every_file_for_a_capture(tmp_path: Path) -> None:
+    path = put(tmp_path, f"mine/{TRAIN}/DoS-a.log")
+    (path.parent / "DoS-b.log").hardlink_to(path)
+    assert len(find_dataset("mine", [tmp_path], deduplicate=False).captures) == 2
+    assert len(find_dataset("mine", [tmp_path]).captures) == 1
+
+
+@pytest.mark.parametrize("suffix", [".log", ".parquet", ".asc", ".blf"])
+def test_the_beginning_of_a_log_is_read_in_any_format(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"drive{suffix}"
+    frames = FRAMES if suffix in {".asc", ".blf"} else Frames.concat([FRAMES] * 10)
+    if suffix in {".asc", ".blf"}:
+        with can.Logger(path) as logger:
+            for t, i, p in zip(frames.timestamp, frames.can_id, frames.payload, strict=True):
+                logger(can.Message(t, int(i), is_extended_id=False, data=p[:2].tobytes()))
+    else:
+        write_log(frames[np.argsort(frames.timestamp, kind="stable")], path)
+    beginning = read_beginning(path)
+    assert 100 <= len(beginning) < 4000
+    assert (beginning.can_id[:100] == read_log(path).frames.can_id[:100]).all()
 
 
 def test_the_digest_follows_content_names_and_facts(tmp_path: Path) -> None:
