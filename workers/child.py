@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import Unavailable
+from workers.lines import LONGEST_LINE
 from workers.locking import FolderLock
-from workers.relay import LONGEST_LINE
 from workers.settings import Settings
 from workers.tether import tethered
 

@@ -6,28 +6,17 @@ said. However much a process chatters, the database grows slowly.
 
 from __future__ import annotations
 
-import json
-import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-LONGEST_LINE = 8 * 1024 * 1024  # a result may be a whole comparison
+from workers.lines import Data, bounded_text, log, parse
+
 LONGEST_EVENT = 16 * 1024
-LONGEST_TEXT = 2_000
 LONGEST_PHASE = 128
 BURST = 100
 PER_SECOND = 10.0
-
-Data = dict[str, Any]
-
-_RESULT_BEGINS = b'{"event": "result"'
-_TOO_LONG = {
-    "type": "result-too-long",
-    "detail": f"The job's result has more than {LONGEST_LINE} bytes.",
-    "hint": "Have the job write it into a file of its folder `artifacts` instead.",
-}
 
 
 class Relay:
@@ -52,10 +41,7 @@ class Relay:
 
     def take(self, line: bytes) -> None:
         """Take one line of the process's standard output."""
-        if len(line) >= LONGEST_LINE and line.startswith(_RESULT_BEGINS):
-            data: Data = {"event": "error", "error": _TOO_LONG}
-        else:
-            data = _parse(line)
+        data = parse(line)
         with self._lock:
             self._sort_in(data, len(line))
 
@@ -66,9 +52,7 @@ class Relay:
             progress, self._progress = self._progress, None
             dropped, self._dropped = self._dropped, 0
         if dropped:
-            events.append(
-                _log(f"{dropped} events were left out: the job says too much.", "warning")
-            )
+            events.append(log(f"{dropped} events were left out: the job says too much.", "warning"))
         if progress is None:
             return events, {}
         return [*events, progress], {
@@ -108,8 +92,8 @@ class Relay:
         began, start = self._first
         gained = fraction - start
         eta = (now - began) * (1 - fraction) / gained if gained > 0 else None
-        phase = _text(data.get("phase"), LONGEST_PHASE)
-        message = _text(data.get("message"))
+        phase = bounded_text(data.get("phase"), LONGEST_PHASE)
+        message = bounded_text(data.get("message"))
         estimate = None if eta is None else round(eta, 1)
         return {
             "event": "progress",
@@ -120,26 +104,6 @@ class Relay:
         }
 
 
-def _parse(line: bytes) -> Data:
-    """A line as an event; what is none becomes a log line."""
-    try:
-        data = json.loads(line, parse_constant=lambda _: None, parse_float=_finite)
-    except ValueError:
-        data = None
-    if isinstance(data, dict) and isinstance(data.get("event"), str):
-        return data
-    return _log(_text(line.decode(errors="replace").strip()), "info")
-
-
-def _finite(text: str) -> float | None:
-    """JSON has neither NaN nor infinity, also none that is spelt 1e999: null instead."""
-    return number if math.isfinite(number := float(text)) else None
-
-
-def _log(message: str, level: str) -> Data:
-    return {"event": "log", "level": level, "message": message}
-
-
 def _as_dict(value: Any) -> Data:
     return value if isinstance(value, dict) else {"value": value}
 
@@ -147,9 +111,3 @@ def _as_dict(value: Any) -> Data:
 def _fraction(value: Any) -> float:
     # Bounded first: JSON's integers may be too large for a float.
     return float(min(max(value, 0), 1)) if isinstance(value, int | float) else 0.0
-
-
-def _text(value: Any, longest: int = LONGEST_TEXT) -> str:
-    """Bounded text that every database takes: without NUL and halves of surrogate pairs."""
-    text = str(value if value is not None else "").replace("\x00", "\ufffd")[:longest]
-    return text.encode(errors="replace").decode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 import threading
 import time
@@ -19,6 +18,7 @@ from workers.child import EXIT_OK, Child
 from workers.database import DatabaseUnavailable
 from workers.jobs import JobStore
 from workers.leases import Lease
+from workers.mishaps import crash, mishap
 from workers.queue import announce
 from workers.records import LeaseLost, Status
 from workers.relay import Relay
@@ -69,7 +69,7 @@ class Supervisor:
         try:
             child = Child(lease.kind, lease.config, workdir, self._settings)
         except (CanfuseError, OSError) as error:
-            return lease.end("lost", _mishap(f"The job's process did not start: {error}"))
+            return lease.end("lost", mishap(f"The job's process did not start: {error}"))
         relay = Relay()
         try:
             with Watch(lease, child, relay, self._settings, self.leaving) as watch:
@@ -95,7 +95,7 @@ class Supervisor:
         if watch.asked:
             # A cancel ends the job whatever the outcome; else it was our own leave-taking.
             return lease.end("handed-back")
-        return lease.end("lost", _crash(code, child.last_words()))
+        return lease.end("lost", crash(code, child.last_words()))
 
     def _succeed(self, lease: Lease, result: dict[str, Any]) -> Status:
         try:
@@ -106,7 +106,7 @@ class Supervisor:
         except CanfuseError as error:
             return lease.end("failed", error.to_dict())
         except OSError as error:
-            return lease.end("lost", _mishap(f"The release could not be published: {error}"))
+            return lease.end("lost", mishap(f"The release could not be published: {error}"))
 
     def _add_release(self, lease: Lease, result: dict[str, Any]) -> str | None:
         """Bring what the job has staged into the store; what it only names is there already.
@@ -133,31 +133,3 @@ class Supervisor:
                 if self.leaving.is_set():
                     raise LeaseLost("The outcome could not be recorded before the end.") from error
                 time.sleep(_RETRY_SECONDS)
-
-
-def _mishap(detail: str) -> dict[str, Any]:
-    return {"type": "crash", "detail": detail, "hint": "See the worker's log."}
-
-
-def _crash(code: int, last_words: str) -> dict[str, Any]:
-    facts = {"exit_code": code, "stderr": last_words, "hint": "See `stderr` for its last words."}
-    if code >= 0:
-        return {
-            "type": "crash",
-            "detail": f"The job's process ended with exit code {code}.",
-            **facts,
-        }
-    name = _signal_name(-code)
-    return {
-        "type": "crash",
-        "detail": f"The job's process was killed by {name}.",
-        "signal": name,
-        **facts,
-    }
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # most real-time signals have none
-        return f"signal {number}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from workers.relay import BURST, LONGEST_EVENT, LONGEST_LINE, LONGEST_TEXT, Relay
+from workers.lines import LONGEST_LINE, LONGEST_TEXT
+from workers.relay import BURST, LONGEST_EVENT, Relay
 
 
 class Clock:
@@ -61,8 +62,9 @@ def test_lines_that_are_no_events_become_log_lines():
     relay.take(b"Downloading \xff\x00" + b"x" * 10_000)
     relay.take(b'{"not": "an event"}')
     relay.take(b"[1, 2")
+    relay.take(b"[" * 100_000)
     events, _ = relay.drain()
-    assert [event["event"] for event in events] == ["log"] * 3
+    assert [event["event"] for event in events] == ["log"] * 4
     assert max(len(event["message"]) for event in events) == LONGEST_TEXT
     assert "\x00" not in events[0]["message"]
 
@@ -103,6 +105,15 @@ def test_a_result_beyond_all_measure_is_an_error_that_says_so():
     relay.take(line[LONGEST_LINE:])
     assert relay.error["type"] == "result-too-long"
     assert relay.result is None
+
+
+def test_halves_of_surrogate_pairs_which_no_text_may_hold_are_replaced():
+    relay = Relay()
+    relay.take(
+        b'{"event": "log", "message": "file \\udcff", "more": [{"\\udcfe": "\\ud83d\\ude00"}]}'
+    )
+    (event,), _ = relay.drain()
+    assert event == {"event": "log", "message": "file ?", "more": [{"?": "\U0001f600"}]}
 
 
 def test_result_and_error_are_kept_for_the_outcome_and_not_told_as_events():

@@ -9,9 +9,9 @@ from job_kit import child_of, eventually, outcomes, rehearsal, started
 
 from ml.releases import ReleaseStore
 from ml.releases.manifest import seal
+from workers.mishaps import crash
 from workers.reconciler import expire_leases
 from workers.records import LeaseLost
-from workers.supervisor import _crash
 
 FOREVER = {"steps": 10_000, "seconds": 0.05}
 
@@ -132,7 +132,7 @@ def test_a_job_that_was_cancelled_or_overtaken_adds_no_release(own_store, settin
 
 @pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "signal 40")])
 def test_a_crash_is_told_by_its_signal_even_one_without_a_name(number, name):
-    assert _crash(-number, "")["signal"] == name
+    assert crash(-number, "")["signal"] == name
 
 
 def test_a_release_that_is_damaged_fails_the_job_and_is_not_published(
