@@ -34,7 +34,7 @@ def parse(line: bytes) -> Data:
 
 
 def _clean(value: Any) -> Any:
-    """Without halves of surrogate pairs, as names of files may have them: no encoding takes them."""
+    """Without halves of surrogate pairs: names of files may have them, no encoding takes them."""
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
     if isinstance(value, list):
