@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from app.listening import OpenToAll, PortTaken, address_of, listen
 from app.main import create_app
 from app.settings import Settings
+from workers.jobs import open_store
 
 MOST_HEADER_BYTES = 64 << 10
 
@@ -84,9 +85,14 @@ def serve(
         settings: what to serve and where.
         on_started: called with the URL once requests are answered.
         sock: the socket to serve at, where one listens already; it is closed in the end.
+
+    Raises:
+        CanfuseError: it cannot: the address is taken, the database does not answer, …
     """
     settings = settings or Settings.load()
     with sock or listen(settings) as listener:
+        # What uvicorn met while it starts it would tell with a traceback.
+        open_store(settings).engine.dispose()
         url = address_of(listener)
         server = Server(create_app(settings), settings, lambda: on_started and on_started(url))
         server.run([listener])

@@ -30,9 +30,9 @@ class ExpertsJobConfig(TrainingConfig):
 def check(config: ExpertsJobConfig, workspace: Workspace, trusted: bool) -> None:
     """Refuse an unknown dataset, or a release where experts are to be trained."""
     del trusted
-    check_training(config, workspace)
     if config.experts.release is not None:
         raise InvalidInput("An experts job trains experts.", "Leave out `experts.release`.")
+    check_training(config, workspace)
 
 
 def run(config: ExpertsJobConfig, context: Context) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from app.settings import Settings
 from ml.can.frames import Frames
 from ml.can.vocabulary import Vocabulary
 from ml.evaluation.baselines import Baselines
-from ml.experts.bank import EXPERTS, SIZES, ExpertBank
+from ml.experts.bank import EXPERTS, ExpertBank
 from ml.experts.calibration import Calibration
 from ml.fusion.bundle import save_fusion
 from ml.fusion.config import FusionAgentConfig
@@ -105,7 +105,7 @@ def publish(
     torch.manual_seed(seed)
     staged = folder / f"staged-{seed}" / "release"
     staged.mkdir(parents=True)
-    experts = {name: make(SIZES[name]["small"], 0.001).eval() for name, make in EXPERTS.items()}
+    experts = {name: make(make.sizes["small"], 0.001).eval() for name, make in EXPERTS.items()}
     ExpertBank(Vocabulary(np.arange(16, dtype=np.uint32)), experts).save(staged)
     agent = FusionAgentConfig()
     save_fusion(

@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -18,32 +19,38 @@ def in_use(service):
     return service.client.get("/aliases").json()["in_use"]
 
 
-def test_a_second_release_and_the_way_back_fail_no_request_and_each_answer_names_its_release(
-    running_service, tmp_path
-):
+def test_releases_come_and_go_while_requests_flow_and_no_request_fails(running_service, tmp_path):
     service = running_service
     first = publish(service.store, tmp_path, seed=1)
     until(lambda: in_use(service) == first)
-    enough, answers = threading.Event(), []
+    enough, answers, body = threading.Event(), [], as_columns(traffic())
 
     def ask():
         while not enough.is_set():
-            answer = service.client.post("/score", json=as_columns(traffic()))
-            answers.append((answer.status_code, answer.json().get("release")))
+            began = time.monotonic()
+            answer = service.client.post("/score", json=body)
+            answers.append((began, answer.status_code, answer.json().get("release")))
+
+    def until_answered_by(release):
+        until(lambda: release in {r for _, _, r in answers[-3:]})
 
     askers = [threading.Thread(target=ask) for _ in range(3)]
     for asker in askers:
         asker.start()
-    second = publish(service.store, tmp_path, seed=2)
-    until(lambda: ("200", second) in {(str(s), r) for s, r in answers})
-    service.client.put("/aliases/production", json={"release": first})
-    # Loaded still, so it takes effect well within the second that is promised.
-    until(lambda: in_use(service) == first, seconds=1)
-    enough.set()
-    for asker in askers:
-        asker.join()
-    assert {status for status, _ in answers} == {200}
-    assert {release for _, release in answers} == {first, second}
+    try:
+        until_answered_by(first)
+        others = [publish(service.store, tmp_path, seed=seed) for seed in (2, 3)]
+        until_answered_by(others[-1])
+        service.client.put("/aliases/production", json={"release": first}).raise_for_status()
+        a_second_later = time.monotonic() + 1
+        until(lambda: sum(began > a_second_later for began, _, _ in answers) >= 6)
+    finally:
+        enough.set()
+        for asker in askers:
+            asker.join()
+    assert {status for _, status, _ in answers} == {200}
+    assert {release for _, _, release in answers} <= {first, *others}
+    assert {release for began, _, release in answers if began > a_second_later} == {first}
 
 
 def test_a_corrupt_release_is_refused_and_the_old_one_serves_on(running_service, tmp_path):

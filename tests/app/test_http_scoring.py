@@ -143,7 +143,9 @@ def test_a_number_that_is_not_finite_is_refused(scoring_service, number, column,
         (b"", "empty"),
         (b"\x00\x01\x02" * 99, "binary"),
         (b"hello\nworld\n", "no known log format"),
-        (b"PAR1xx", ""),
+        (b"PAR1xx", "Parquet"),
+        (b"(1.0) can0 123#00\n(1.1) can0 123#0\n", "body:2: "),
+        (b"(1.0) can0 123#00\n1.1,0x123,8,00,R\n", "body:2: "),
     ],
 )
 def test_a_body_that_is_no_log_is_refused(scoring_service, body, told):

@@ -27,6 +27,8 @@ from ml.pipelines.registry import Pipeline, pipeline
 
 CONFIG = "config.json"
 LOCK = "lock"
+# What a run writes before it does anything.
+_NOTES = {CONFIG, LOCK, "task.json"}
 
 
 def new_workdir(workspace: Workspace, kind: str) -> Path:
@@ -74,7 +76,7 @@ def _trust_working_folder() -> None:
 
 def _holds_no_work(workdir: Path) -> bool:
     files = {path.name for path in workdir.rglob("*") if path.is_file()}
-    return files <= {CONFIG, LOCK}
+    return files <= _NOTES
 
 
 def _run(job: Pipeline, config: Any, workspace: Workspace, workdir: Path) -> dict[str, Any]:

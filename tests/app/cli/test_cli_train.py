@@ -1,9 +1,15 @@
 import json
 import shutil
 import signal
+import sys
 
 import pytest
 from cli_kit import SOON, started
+
+from app.cli.work.local import run_here
+from ml.errors import InvalidInput
+from ml.pipelines.context import Workspace
+from ml.pipelines.registry import pipeline
 
 SMALL = ("--epochs", 2, "experts.training.max_epochs=3", "experts.training.batch_size=32")
 
@@ -58,3 +64,23 @@ def test_options_and_overrides_reach_the_configuration(cli, monkeypatch, tiny_da
     assert training["learning_rate"] == 0.01
     assert training["batch_size"] == 16
     assert not (cli.home / "releases" / "aliases").exists()
+
+
+def test_a_run_that_fails_after_work_was_done_keeps_it(tmp_path):
+    workspace, workdir = Workspace(home=tmp_path, data_dirs=()), tmp_path / "jobs" / "rehearse-1"
+    config = pipeline("rehearse").parse({"steps": 2, "seconds_per_step": 0, "fail": True})
+    with pytest.raises(InvalidInput, match="told to fail"):
+        run_here("rehearse", config, workspace, workdir)
+    assert (workdir / "rehearsal.txt").read_text() == "2"
+
+
+def test_a_reward_in_a_module_of_the_working_folder_is_found(
+    cli, monkeypatch, tmp_path, tiny_data_dir
+):
+    monkeypatch.setenv("CANFUSE_DATA_DIRS", str(tiny_data_dir))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_rewards.py").write_text("worth = 1\n")
+    words = ("train", "fusion", "--dataset", "tiny", "agent.reward=own_rewards:worth")
+    assert cli(*words) == 2
+    assert "'int' object is not callable" in cli.error

@@ -106,16 +106,25 @@ def test_a_dataset_that_cannot_teach_is_refused(cli, tmp_path, split, wrong):
 def test_a_log_that_cannot_be_read_is_refused(trained, tmp_path, content, wrong):
     log = tmp_path / "broken.log"
     log.write_bytes(content)
-    for words in (["score", log], ["data", "info", log], ["data", "convert", log, "out.parquet"]):
+    target = tmp_path / "new" / "out.parquet"
+    for words in (["score", log], ["data", "info", log], ["data", "convert", log, target]):
         assert trained(*words) == 2
         assert wrong in trained.error
-    assert not (tmp_path / "out.parquet").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.log"]
 
 
 def test_a_capture_shorter_than_a_window_is_refused(trained, tmp_path):
     log = write_log(traffic(30), tmp_path / "short.parquet")
     assert trained("score", log) == 2
     assert "30" in trained.error
+
+
+def test_scoring_before_any_release_says_what_to_do(cli, tmp_path):
+    log = write_log(traffic(), tmp_path / "log.parquet")
+    assert cli("score", log, "-o", tmp_path / "scores.json") == 2
+    assert "no release 'production'" in cli.error
+    assert "canfuse train fusion" in cli.error
+    assert not (tmp_path / "scores.json").exists()
 
 
 def test_a_release_of_a_newer_version_is_refused(cli, tiny_release_store, tmp_path):
