@@ -23,6 +23,8 @@ def main() -> int:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for talkative in ("alembic", "workers.database_errors"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         with socket.socket(fileno=int(descriptor)) as listener:
             serve(load_settings(), lambda url: _tell({"url": url}), listener)

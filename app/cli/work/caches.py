@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -69,6 +70,8 @@ def clear(dataset: str | None, home: Path | None) -> None:
         )
     for folder in folders:
         shutil.rmtree(folder)
+        with contextlib.suppress(OSError):  # another of the dataset's caches is still there
+            folder.parent.rmdir()
         say(f"Removed {folder}.")
 
 

@@ -6,18 +6,17 @@ import ipaddress
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from ml.errors import CanfuseError, Conflict, InvalidInput, NotFound, Unavailable
+from app.cli.work.refusals import check, told
+from ml.errors import Unavailable
 from workers.tables import TERMINAL
 
 # How long to wait before each attempt to take up a broken stream: over a minute in all.
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
-_FAMILIES: dict[int, type[CanfuseError]] = {404: NotFound, 409: Conflict}
 
 
 class Client:
@@ -35,13 +34,11 @@ class Client:
     def __init__(self, url: str, key: str | None = None) -> None:
         self.url = url.rstrip("/")
         headers = {"X-API-Key": key} if key else {}
-        try:
+        with told(self.url):
             # A proxy that the environment names is for other machines.
             self._http = httpx.Client(
                 base_url=self.url, headers=headers, timeout=120, trust_env=not _is_here(self.url)
             )
-        except httpx.InvalidURL as error:
-            raise _bad_url(url) from error
 
     def __enter__(self) -> Self:
         return self
@@ -69,8 +66,8 @@ class Client:
 
     def download(self, path: str) -> Iterator[bytes]:
         """GET a file in pieces."""
-        with self._told(), self._http.stream("GET", path) as answer:
-            _check(answer)
+        with told(self.url), self._http.stream("GET", path) as answer:
+            check(answer)
             yield from answer.iter_bytes()
 
     def follow(self, job_id: str, after: int = 0) -> Iterator[dict[str, Any]]:
@@ -95,42 +92,19 @@ class Client:
         """The events of one stream, for as long as it lasts."""
         headers = {"Last-Event-ID": str(after)} if after else {}
         path = f"/jobs/{job_id}/events"
-        with self._told(), self._http.stream("GET", path, headers=headers) as answer:
+        with told(self.url), self._http.stream("GET", path, headers=headers) as answer:
             if answer.status_code == httpx.codes.NO_CONTENT:
                 raise _Ended
-            _check(answer)
+            check(answer)
             for line in answer.iter_lines():
                 if line.startswith("data:"):  # ours come one line each
                     yield json.loads(line.removeprefix("data:"))
 
     def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        with self._told():
+        with told(self.url):
             answer = self._http.request(method, path, **arguments)
-            _check(answer)
+            check(answer)
             return answer
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say the library's errors in our own words."""
-        try:
-            yield
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise _bad_url(self.url) from error
-        except httpx.ConnectError as error:
-            raise Unavailable(
-                f"No service answers at {self.url}.",
-                "Start one with `canfuse up`, or name it by --url or CANFUSE_URL.",
-            ) from error
-        except httpx.TransportError as error:
-            raise Unavailable(
-                f"The connection to {self.url} broke: {type(error).__name__}.", "Try again."
-            ) from error
-
-
-def _bad_url(url: str) -> InvalidInput:
-    return InvalidInput(
-        f"'{url}' is no address of a service.", "Write it like http://127.0.0.1:8000."
-    )
 
 
 def _is_here(url: str) -> bool:
@@ -144,22 +118,3 @@ def _is_here(url: str) -> bool:
 
 class _Ended(Exception):
     """The job has ended, and its last event is known."""
-
-
-def _check(answer: httpx.Response) -> None:
-    """Raise the problem that an answer tells of."""
-    if answer.is_success:
-        return
-    answer.read()
-    try:
-        problem = answer.json()
-        detail, hint = problem["detail"], problem.get("hint", "")
-    except (ValueError, KeyError, TypeError):
-        detail, hint = (
-            f"The service answered {answer.status_code}.",
-            "Is it canfuse that listens there?",
-        )
-    default = (
-        Unavailable if answer.status_code >= 500 or answer.status_code == 429 else InvalidInput
-    )
-    raise _FAMILIES.get(answer.status_code, default)(detail, hint)
