@@ -30,7 +30,7 @@ class EvaluateConfig:
 def check(config: EvaluateConfig, workspace: Workspace, trusted: bool) -> None:
     """Refuse an unknown dataset or release."""
     del trusted
-    find_dataset(config.dataset, workspace.data_dirs, needs=("test",))
+    find_dataset(config.dataset, workspace.data_dirs, needs=("test",), deduplicate=False)
     ReleaseStore(workspace.releases).manifest(config.release)
 
 

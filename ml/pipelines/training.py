@@ -90,7 +90,7 @@ class Training(Generic[Config]):
 
 def check_training(config: TrainingConfig, workspace: Workspace) -> None:
     """Refuse an unknown dataset or release before any work is done."""
-    find_dataset(config.dataset, workspace.data_dirs)
+    find_dataset(config.dataset, workspace.data_dirs, deduplicate=False)
     _released(config, workspace)
 
 
