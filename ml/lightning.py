@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save
 from typing_extensions import override
 
 from ml.batches import EPOCHS_APART, EpochLoader
+from ml.context import Span
 from ml.files import write_atomically
-from ml.pipelines.context import Span
 
 TRAINED = "trained.safetensors"
 

@@ -15,7 +15,7 @@ import pytest
 from captures import find_captures, why_absent
 from tiny import simulate, train
 
-from ml.pipelines.context import Workspace
+from ml.context import Workspace
 from ml.releases import ReleaseStore
 
 # A busy machine makes any deadline flaky; a CI run must not depend on luck.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.can.simulation import SimulationConfig, simulate_dataset
-from ml.pipelines.context import Context, Workspace
+from ml.context import Context, Workspace
 from ml.pipelines.registry import pipeline
 from ml.releases import ReleaseStore
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ml.context import Workspace
 from ml.errors import InvalidInput
-from ml.pipelines.context import Workspace
 
 BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://")
 Seconds = Annotated[float, Field(gt=0, le=86_400)]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ml.can.datasets import Capture, load_capture
 from ml.can.graphs import WindowGraphs, build_graphs
 from ml.can.windows import WindowConfig
+from ml.context import Span
 from ml.errors import InvalidInput
-from ml.pipelines.context import Span
 
 MOST_WINDOWS = 500_000
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ml.can.datasets import Capture
 from ml.can.graphs import WindowGraphs
 from ml.can.loading import load_labelled
+from ml.context import Span
 from ml.evaluation.comparison import CaptureScores
-from ml.pipelines.context import Span
 from ml.scoring import Scorer
 
 

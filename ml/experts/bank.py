@@ -21,6 +21,7 @@ from ml.can.splits import hold_out
 from ml.can.vocabulary import Vocabulary
 from ml.can.windows import WindowConfig, window_overlap
 from ml.config import config
+from ml.context import Span
 from ml.errors import InvalidInput
 from ml.experts.batch import GraphBatch
 from ml.experts.expert import Architecture, Expert, Size
@@ -28,7 +29,6 @@ from ml.experts.gat import GAT
 from ml.experts.inference import raw_scores
 from ml.experts.training import ExpertTrainingConfig, train_expert
 from ml.experts.vgae import VGAE
-from ml.pipelines.context import Span
 
 EXPERTS: Mapping[str, type[Expert]] = {expert.name: expert for expert in (VGAE, GAT)}
 DESCRIPTION = "experts.json"

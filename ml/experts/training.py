@@ -10,10 +10,10 @@ from pydantic import Field
 
 from ml.batches import EpochLoader
 from ml.config import config
+from ml.context import Span
 from ml.experts.batch import GraphBatch
 from ml.experts.expert import Expert
 from ml.lightning import Fit, training_device
-from ml.pipelines.context import Span
 
 GRADIENT_NORM = 1.0
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from ml.can.loading import LabelledCapture
 from ml.can.splits import cross_fit_folds
 from ml.can.windows import WindowConfig
+from ml.context import Span
 from ml.digests import code_digest, differences, digest_of
 from ml.experts.bank import EXPERTS, ExpertBank, ExpertsConfig, require_both_classes, train_bank
 from ml.fusion.cache import MANIFEST, PredictionCache
 from ml.fusion.config import FusionDataConfig
-from ml.pipelines.context import Span
 
 SCHEMA_VERSION = 2
 

@@ -8,13 +8,13 @@ import torch
 
 from ml.batches import EpochLoader
 from ml.can.splits import Holdout
+from ml.context import Span
 from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionTrainingConfig
 from ml.fusion.dqn import FusionLightningModule
 from ml.fusion.rewards import Reward
 from ml.fusion.samples import FusionPredictionCache
 from ml.lightning import Fit, training_device
-from ml.pipelines.context import Span
 
 MONITORS = {"val_accuracy": "val_accuracy_then_reward", "val_reward": "val_reward"}
 

@@ -16,8 +16,8 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
+from ml.context import Context, Workspace
 from ml.errors import EXIT_REFUSED, Cancelled, CanfuseError
-from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import pipeline
 
 EXIT_OK = 0

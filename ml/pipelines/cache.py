@@ -6,9 +6,9 @@ from dataclasses import field
 from typing import Any
 
 from ml.config import config
+from ml.context import Context, Workspace
 from ml.errors import InvalidInput
 from ml.fusion.config import FusionDataConfig
-from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import Pipeline
 from ml.pipelines.training import TrainingConfig, begin, check_training, prediction_cache
 

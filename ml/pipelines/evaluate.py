@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ml.can.datasets import find_dataset
 from ml.config import config
-from ml.pipelines.context import Context, Workspace
+from ml.context import Context, Workspace
 from ml.pipelines.evaluation import evaluate_release, seen_in_training
 from ml.pipelines.registry import Pipeline
 from ml.releases import ReleaseStore

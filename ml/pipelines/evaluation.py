@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ml.can.datasets import Capture
+from ml.context import Span
 from ml.evaluation.comparison import compare
 from ml.evaluation.detectors import detector_thresholds, score_captures
 from ml.evaluation.report import write_report
-from ml.pipelines.context import Span
 from ml.releases import Manifest
 from ml.scoring import Scorer
 

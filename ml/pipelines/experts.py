@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ml.config import config
+from ml.context import Context, Workspace
 from ml.errors import InvalidInput
-from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import Pipeline
 from ml.pipelines.training import TrainingConfig, begin, check_training, final_bank
 from ml.releases.manifest import seal

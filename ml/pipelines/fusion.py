@@ -11,6 +11,7 @@ from pydantic import Field
 from ml.can.splits import hold_out
 from ml.can.windows import window_overlap
 from ml.config import config
+from ml.context import Context, Workspace
 from ml.evaluation.baselines import Baselines, fit_baselines
 from ml.evaluation.thresholds import tune_threshold
 from ml.experts.bank import ExpertBank
@@ -21,7 +22,6 @@ from ml.fusion.dqn import FusionLightningModule
 from ml.fusion.policy import fuse, load_policy, save_policy
 from ml.fusion.rewards import Reward, reward_function
 from ml.fusion.training import train_fusion
-from ml.pipelines.context import Context, Workspace
 from ml.pipelines.evaluation import evaluate_release
 from ml.pipelines.registry import Pipeline
 from ml.pipelines.training import (

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 import ml.pipelines
+from ml.context import Context, Workspace
 from ml.errors import InvalidInput, NotFound
-from ml.pipelines.context import Context, Workspace
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ml.config import config
+from ml.context import Context
 from ml.errors import InvalidInput
 from ml.files import write_atomically
-from ml.pipelines.context import Context
 from ml.pipelines.registry import Pipeline
 
 

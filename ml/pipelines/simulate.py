@@ -6,8 +6,8 @@ from typing import Any
 
 from ml.can.datasets import find_dataset
 from ml.can.simulation import SimulationConfig, simulate_dataset
+from ml.context import Context, Workspace
 from ml.errors import Unavailable
-from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import Pipeline
 
 

@@ -13,6 +13,7 @@ from ml.can.datasets import Dataset, find_dataset
 from ml.can.loading import LabelledCapture, load_all, load_labelled
 from ml.can.windows import WindowConfig
 from ml.config import config
+from ml.context import Context, Span, Workspace
 from ml.digests import code_digest, differences
 from ml.errors import InvalidInput
 from ml.experts.bank import ExpertBank, ExpertsConfig, train_bank
@@ -20,10 +21,11 @@ from ml.files import write_atomically
 from ml.fusion.cache import PredictionCache
 from ml.fusion.cache_builder import PredictionCacheBuilder
 from ml.fusion.config import FusionDataConfig
-from ml.pipelines.context import Context, Span, Workspace
 from ml.releases import Manifest, ReleaseStore
 
 LONGEST_FILE_NAME = 100
+# What an attempt worked at; a folder with it holds work worth keeping.
+TASK = "task.json"
 
 
 @config
@@ -170,7 +172,7 @@ def _continue_or_start_afresh(training: Training[Any]) -> None:
     """Drop what an earlier attempt left, unless it worked at the very same task."""
     workdir = training.context.workdir
     task = json.loads(json.dumps({**training.provenance, "code": code_digest()}))
-    note = workdir / "task.json"
+    note = workdir / TASK
     before = json.loads(note.read_text()) if note.exists() else task
     if changed := differences(before, task):
         training.context.log(

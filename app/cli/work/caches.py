@@ -17,9 +17,9 @@ from app.cli.places import load_settings
 from app.cli.terminal import note, say, show, table
 from app.cli.work.local import run_once
 from app.cli.work.training import merged
+from ml.context import Workspace
 from ml.errors import NotFound
 from ml.fusion.cache import MANIFEST, PREDICTIONS
-from ml.pipelines.context import Workspace
 from ml.pipelines.presets import resolve
 
 

@@ -20,9 +20,9 @@ from pydantic import TypeAdapter
 from app.cli.progress import progress
 from app.cli.terminal import warn
 from app.cli.work.holding import hold
+from ml.context import Context, Workspace
 from ml.errors import InvalidInput, NotFound
 from ml.files import write_atomically
-from ml.pipelines.context import Context, Workspace
 from ml.pipelines.registry import Pipeline, pipeline
 
 CONFIG = "config.json"

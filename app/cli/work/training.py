@@ -13,8 +13,8 @@ from app.cli.places import load_settings
 from app.cli.terminal import note, say
 from app.cli.work.comparison import show_comparison
 from app.cli.work.local import CONFIG, new_workdir, run_here
+from ml.context import Workspace
 from ml.errors import Cancelled, InvalidInput, NotFound
-from ml.pipelines.context import Workspace
 from ml.pipelines.presets import resolve
 from ml.releases import ReleaseStore
 

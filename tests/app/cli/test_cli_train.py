@@ -7,8 +7,8 @@ import pytest
 from cli_kit import SOON, started
 
 from app.cli.work.local import run_here
+from ml.context import Workspace
 from ml.errors import InvalidInput
-from ml.pipelines.context import Workspace
 from ml.pipelines.registry import pipeline
 
 SMALL = ("--epochs", 2, "experts.training.max_epochs=3", "experts.training.batch_size=32")

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from ml.can.splits import Holdout
+from ml.context import Context, Workspace
 from ml.errors import Cancelled
 from ml.experts.calibration import Calibration
 from ml.fusion.cache import PredictionCache
@@ -20,7 +21,6 @@ from ml.fusion.replay import ReplayBuffer, Transitions
 from ml.fusion.rewards import reward_function
 from ml.fusion.samples import FusionPredictionCache
 from ml.fusion.training import train_fusion
-from ml.pipelines.context import Context, Workspace
 
 AGENT = FusionAgentConfig()
 

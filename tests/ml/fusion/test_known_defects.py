@@ -19,6 +19,7 @@ from ml.can.readers import parse_log
 from ml.can.splits import hold_out
 from ml.can.vocabulary import Vocabulary
 from ml.can.windows import WindowConfig, window_overlap
+from ml.context import Context
 from ml.digests import digest_of
 from ml.experts.bank import ExpertsConfig
 from ml.experts.batch import GraphBatch
@@ -29,7 +30,6 @@ from ml.fusion.cache_builder import PredictionCacheBuilder
 from ml.fusion.config import FusionAgentConfig
 from ml.fusion.rewards import REWARDS
 from ml.fusion.samples import FusionPredictionCache
-from ml.pipelines.context import Context
 from ml.pipelines.registry import pipeline
 from ml.releases import ReleaseStore
 

@@ -14,8 +14,8 @@ from ml.can.datasets import find_dataset
 from ml.can.readers import read_log
 from ml.can.simulation import simulate_dataset
 from ml.can.writers import write_log
+from ml.context import Context, Workspace
 from ml.errors import Cancelled, CanfuseError
-from ml.pipelines.context import Context, Workspace
 from ml.pipelines.presets import resolve
 from ml.pipelines.registry import pipeline
 from ml.releases import ReleaseStore

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.pipelines.context import Context, Workspace
+from ml.context import Context, Workspace
 from ml.pipelines.presets import resolve
 from ml.pipelines.registry import pipeline
 

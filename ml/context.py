@@ -1,4 +1,4 @@
-"""What a pipeline is given to work with: places, a voice, and an ear for cancellation."""
+"""What work is given to work with: places, a voice, and an ear for cancellation."""
 
 from __future__ import annotations
 
