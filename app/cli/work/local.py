@@ -24,11 +24,12 @@ from ml.context import Context, Workspace
 from ml.errors import InvalidInput, NotFound
 from ml.files import write_atomically
 from ml.pipelines.registry import Pipeline, pipeline
+from ml.pipelines.training import TASK
 
 CONFIG = "config.json"
 LOCK = "lock"
 # What a run writes before it does anything.
-_NOTES = {CONFIG, LOCK, "task.json"}
+_NOTES = {CONFIG, LOCK, TASK}
 
 
 def new_workdir(workspace: Workspace, kind: str) -> Path:
