@@ -26,7 +26,7 @@ def workspace_of(tmp_path: Path, data_dir: Path) -> Workspace:
 
 
 def test_a_fusion_job_publishes_a_release_that_scores(tiny_job, tiny_release_store):
-    assert tiny_release_store.aliases() == {"production": tiny_job["release"]}
+    assert tiny_release_store.aliases()["production"] == tiny_job["release"]
     scores = tiny_release_store.load("production").fuse([0.0, 1.0], [0.0, 1.0])
     assert scores.is_attack.tolist() == [False, True]
 
