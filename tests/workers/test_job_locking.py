@@ -27,7 +27,9 @@ def test_who_is_patient_gets_a_folder_that_is_let_go(tmp_path, pool):
     first = FolderLock(tmp_path / "lock", TAKEN)
     second = pool.submit(FolderLock, tmp_path / "lock", TAKEN, patience=20)
     first.release()
-    second.result().release()
+    held = second.result()
+    assert held.fileno() >= 0
+    held.release()
 
 
 def test_a_child_that_inherits_the_lock_holds_on(tmp_path):
