@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.can.datasets import Capture
-from ml.can.graphs import WindowGraphs
-from ml.can.loading import load_labelled
+from ml.can.loading import LabelledCapture, load_labelled
 from ml.context import Span
 from ml.evaluation.comparison import CaptureScores
 from ml.scoring import Scorer
@@ -23,15 +22,15 @@ def detector_thresholds(scorer: Scorer) -> dict[str, float]:
 
 
 def score_capture(
-    scorer: Scorer, capture: Capture, graphs: WindowGraphs
+    scorer: Scorer, labelled: LabelledCapture
 ) -> tuple[CaptureScores, NDArray[np.float32]]:
     """Every detector's scores of a capture's windows, and the alphas that the policy chose.
 
     Args:
         scorer: the release.
-        capture: where the windows come from.
-        graphs: its labelled windows.
+        labelled: the capture and its windows.
     """
+    capture, graphs = labelled.capture, labelled.graphs
     verdicts = scorer.score_graphs(graphs)
     rivals: Mapping[str, NDArray[np.float64]] = scorer.baselines.scores(
         verdicts.anomaly_score, verdicts.gat_prob
@@ -41,7 +40,7 @@ def score_capture(
         split=capture.split,
         vehicle=capture.vehicle,
         attack=capture.attack,
-        labels=np.zeros(len(graphs), np.uint8) if graphs.label is None else graphs.label,
+        labels=labelled.label,
         window_start=graphs.start,
         window_end=graphs.end,
         scores={
@@ -60,4 +59,4 @@ def score_captures(
     """Read and score captures one after the other, so that only one is in memory."""
     for n, capture in enumerate(captures):
         progress.progress("evaluate", n / len(captures), capture.name)
-        yield score_capture(scorer, capture, load_labelled(capture, scorer.window).graphs)
+        yield score_capture(scorer, load_labelled(capture, scorer.window))
