@@ -37,6 +37,11 @@ class Workspace:
         return self.home / "releases"
 
     @property
+    def vehicles(self) -> Path:
+        """The profiles of enrolled vehicles."""
+        return self.home / "vehicles"
+
+    @property
     def jobs(self) -> Path:
         """One folder a job."""
         return self.home / "jobs"
