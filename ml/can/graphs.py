@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,14 +72,12 @@ class WindowGraphs:
         columns["edge_index"] = [e + n for e, n in zip(columns["edge_index"], nodes, strict=False)]
         for name in ("node_ptr", "edge_ptr"):
             columns[name] = [_joined_ptr(columns[name])]
-        return WindowGraphs(
-            **{
-                name: None
-                if any(v is None for v in values)
-                else np.concatenate(values, axis=-1 if name == "edge_index" else 0)
-                for name, values in columns.items()
-            }
-        )
+        joined: dict[str, Any] = {}
+        for name, values in columns.items():
+            axis = -1 if name == "edge_index" else 0
+            missing = any(v is None for v in values)
+            joined[name] = None if missing else np.concatenate(values, axis=axis)
+        return WindowGraphs(**joined)
 
     def take(self, windows: NDArray[np.integer] | NDArray[np.bool_]) -> WindowGraphs:
         """The graphs of some windows, in the order given.
@@ -142,12 +141,14 @@ def _build(
     node, evidence = node_features(windows, profile)
     edge, unseen, surprise = edge_features(windows, by_step, edge_index, profile)
     begin, end = window_bounds(frames, starts, size)
-    label = frames.label
+    label, attacks = frames.label, None
+    if label is not None:
+        attacks = windows.total(label[windows.row]).astype(np.int32)
     return WindowGraphs(
         arbitration=by_id.key[by_id.first].astype(np.uint32),
         node=node,
         frame_count=by_id.count.astype(np.int32),
-        attack_count=None if label is None else by_id.sums(label[windows.row].astype(np.int32)),
+        attack_count=attacks,
         node_ptr=by_id.ptr,
         edge_index=edge_index,
         edge=edge,

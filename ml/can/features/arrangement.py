@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Seconds = NDArray[np.float64]
+Column = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Arrangement:
     Attributes:
         frames: the traffic that the windows are cut from, in time order.
         runs: the entries by window and id.
-        row: (M,) which frame each entry is.
+        row: (M,) which frame each entry is; `run`: (M,) which run it is in.
         known: (M,) whether the profile knows its id.
         place: (M,) the id's place in the profile, 0 where unknown.
         follows, followed: (M,) whether the id has a frame before, after it in the window.
@@ -41,6 +42,7 @@ class Arrangement:
     frames: Frames
     runs: Runs
     row: Ints
+    run: Ints
     known: Mask
     place: Ints
     follows: Mask
@@ -59,7 +61,8 @@ class Arrangement:
     ) -> Arrangement:
         """Arrange the windows at `starts` whose ids `runs` has sorted."""
         row = starts[runs.window] + runs.position
-        place, known = profile.places(runs.key.astype(np.uint32))
+        place, known = profile.places(runs.key[runs.first].astype(np.uint32))
+        run = np.repeat(np.arange(len(runs.first)), runs.count)
         follows = np.ones(len(row), bool)
         follows[runs.first] = False
         followed = np.ones(len(row), bool)
@@ -69,8 +72,9 @@ class Arrangement:
             frames=frames,
             runs=runs,
             row=row,
-            known=known,
-            place=np.where(known, place, 0),
+            run=run,
+            known=known[run],
+            place=np.where(known, place, 0)[run],
             follows=follows,
             followed=followed,
             time=frames.timestamp[row],
@@ -85,18 +89,33 @@ class Arrangement:
     def __len__(self) -> int:
         return len(self.row)
 
-    def most(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Largest value of each run, (R,)."""
-        return np.maximum.reduceat(values, self.runs.first)
+    # `ufunc.at` on one type is several times as fast as `ufunc.reduceat` on short runs.
 
-    def least(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Smallest value of each run, (R,)."""
-        return np.minimum.reduceat(values, self.runs.first)
+    def most(self, values: Column) -> Floats:
+        """Largest value of each run, (R,), of (M,) values that are not negative."""
+        largest = np.zeros(len(self.runs.first), np.float32)
+        np.maximum.at(largest, self.run, values.astype(np.float32, copy=False))
+        return largest
 
-    def total(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Sum of each run, (R,)."""
-        return np.add.reduceat(values, self.runs.first)
+    def least(self, values: Column) -> Floats:
+        """Smallest of (M,) values in each run, (R,)."""
+        smallest = np.full(len(self.runs.first), np.inf, np.float32)
+        np.minimum.at(smallest, self.run, values.astype(np.float32, copy=False))
+        return smallest
 
-    def in_windows(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def total(self, values: Column) -> Floats:
+        """Sum of (M,) values over each run, (R,)."""
+        sums = np.bincount(self.run, weights=values, minlength=len(self.runs.first))
+        return sums.astype(np.float32)
+
+    def in_windows(self, values: Column) -> Column:
         """(M,) values as (W, P), to be reduced over each window."""
         return values.reshape(self.runs.shape)
+
+
+def as_matrix(columns: dict[str, Column], names: tuple[str, ...]) -> Floats:
+    """Named columns of n values each as (n, len(names))."""
+    rows = np.empty((len(names), len(columns[names[0]])), np.float32)
+    for row, name in zip(rows, names, strict=True):
+        row[:] = columns[name]
+    return np.ascontiguousarray(rows.T)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.can.features.arrangement import Arrangement, Floats
+from ml.can.features.arrangement import Arrangement, Column, Floats
 from ml.can.features.payloads import checksums
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def frame_checks(windows: Arrangement, profile: VehicleProfile) -> Checks:
     return Checks(parity, checksum)
 
 
-def check_features(windows: Arrangement, checks: Checks) -> dict[str, Floats]:
+def check_features(windows: Arrangement, checks: Checks) -> dict[str, Column]:
     """The family `checks` of each node."""
     return {
         "parity_violations": windows.most(checks.parity),

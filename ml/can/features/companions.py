@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.can.features.arrangement import Arrangement, Floats, Mask, Seconds
+from ml.can.features.arrangement import Arrangement, Column, Floats, Mask, Seconds
 from ml.can.runs import Ints
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def frame_companions(windows: Arrangement, profile: VehicleProfile) -> Companion
         if not len(at):
             continue
         if presence is None:
-            presence = _presence(windows)
+            presence = _presence(windows, table.place)
         absent = ~_comes(windows, presence, companion[at], window, low, high)
         weight = table.surprise[windows.place[at], rank]
         surprise[at] += np.where(absent, weight, 0)
@@ -55,9 +55,11 @@ def frame_companions(windows: Arrangement, profile: VehicleProfile) -> Companion
     return Companions(surprise, missing)
 
 
-def _presence(windows: Arrangement) -> Ints:
-    """Every known frame as one number: place and row in the traffic, ascending."""
-    at = np.flatnonzero(windows.known)
+def _presence(windows: Arrangement, companions: Ints) -> Ints:
+    """Every frame of an id that is a companion as one number, place and row, ascending."""
+    wanted = np.zeros(len(companions), bool)
+    wanted[companions[companions >= 0]] = True
+    at = np.flatnonzero(windows.known & wanted[windows.place])
     return np.sort(windows.place[at] * len(windows.frames) + windows.row[at])
 
 
@@ -74,7 +76,7 @@ def _comes(
     return came
 
 
-def companion_features(windows: Arrangement, companions: Companions) -> dict[str, Floats]:
+def companion_features(windows: Arrangement, companions: Companions) -> dict[str, Column]:
     """The family `companions` of each node."""
     return {
         "companion_surprise": windows.most(companions.surprise),

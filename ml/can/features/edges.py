@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.can.features.arrangement import Arrangement, Floats, Mask
+from ml.can.features.arrangement import Arrangement, Column, Floats, Mask, as_matrix
 from ml.can.features.names import EDGE_FEATURES
 from ml.can.runs import Ints, Runs
 
@@ -38,14 +38,14 @@ def edge_features(
     novel = both & ~seen
     surprise = np.where(novel, profile.transitions.novelty[windows.place[source]], np.float32(0))
     count = steps.count
-    columns = {
+    columns: dict[str, Column] = {
         "share": count / steps.shape[1],
         "unseen": ~seen,
         "surprise": surprise,
         "self_loop": edge_index[0] == edge_index[1],
         "gap_ratio": np.minimum(_mean_gap(windows, steps) * profile.rate, LARGEST_GAP_RATIO),
     }
-    features = np.column_stack([columns[name] for name in EDGE_FEATURES]).astype(np.float32)
+    features = as_matrix(columns, EDGE_FEATURES)
     unseen = _counted(novel, count)
     return features, unseen, unseen * surprise
 
@@ -54,10 +54,10 @@ def _counted(chosen: Mask, count: Ints) -> Floats:
     return np.where(chosen, count, 0).astype(np.float32)
 
 
-def _mean_gap(windows: Arrangement, steps: Runs) -> Floats:
+def _mean_gap(windows: Arrangement, steps: Runs) -> Column:
     """Mean seconds of each run of one step, (E,)."""
     time = windows.frames.timestamp
     row = windows.start[steps.window] + steps.position
     gap = np.maximum(time[row + 1] - time[row], 0)
-    mean: Floats = steps.sums(gap) / steps.count
+    mean: Column = steps.sums(gap) / steps.count
     return mean

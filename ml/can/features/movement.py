@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.can.features.arrangement import Arrangement, Floats
+from ml.can.features.arrangement import Arrangement, Column, Floats
+from ml.can.features.payloads import summed_over_bytes
 from ml.can.features.timing import CAP
-from ml.can.features.values import BYTES
 
 if TYPE_CHECKING:
     from ml.can.profiles.profile import VehicleProfile
@@ -39,7 +39,7 @@ def frame_movement(windows: Arrangement, profile: VehicleProfile) -> Movement:
     moved = windows.known & windows.follows
     step = np.zeros_like(windows.payload)
     step[1:] = windows.payload[1:] - windows.payload[:-1]
-    total = table.surprise[place[:, None], BYTES, step].sum(axis=1)
+    total = summed_over_bytes(table.surprise, place, step)
     beyond = np.clip(total - table.usual_surprise[place], 0, 4 * CAP)
     surprise = np.where(moved & (table.count[place] > 0), beyond, 0).astype(np.float32)
     onward = np.zeros_like(surprise)
@@ -57,7 +57,7 @@ def frame_movement(windows: Arrangement, profile: VehicleProfile) -> Movement:
     )
 
 
-def movement_features(windows: Arrangement, movement: Movement) -> dict[str, Floats]:
+def movement_features(windows: Arrangement, movement: Movement) -> dict[str, Column]:
     """The family `movement` of each node."""
     return {
         "step_surprise": windows.most(movement.surprise),

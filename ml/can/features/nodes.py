@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.can.features.arrangement import Arrangement, Floats
+from ml.can.features.arrangement import Arrangement, Column, Floats, as_matrix
 from ml.can.features.checks import check_features, frame_checks
 from ml.can.features.companions import Companions, companion_features, frame_companions
 from ml.can.features.movement import Movement, frame_movement, movement_features
@@ -50,7 +50,7 @@ def node_features(windows: Arrangement, profile: VehicleProfile) -> tuple[Floats
         companions=frame_companions(windows, profile),
     )
     runs = windows.runs
-    columns = {
+    columns: dict[str, Column] = {
         "unknown": ~windows.known[runs.first],
         "frame_share": runs.count / runs.shape[1],
         "length_surprise": windows.most(length),
@@ -64,10 +64,10 @@ def node_features(windows: Arrangement, profile: VehicleProfile) -> tuple[Floats
     }
     columns["novel_share"] = _novel_share(windows, columns)
     columns |= _record(windows, columns, profile)
-    return np.column_stack([columns[name] for name in NODE_FEATURES]).astype(np.float32), evidence
+    return as_matrix(columns, NODE_FEATURES), evidence
 
 
-def _joint(windows: Arrangement, evidence: Evidence) -> dict[str, Floats]:
+def _joint(windows: Arrangement, evidence: Evidence) -> dict[str, Column]:
     """One frame that is a little early and a little odd stands out by both together."""
     early, odd = evidence.timing.early, evidence.values.surprise
     early_to = np.minimum(early, 12)
@@ -81,7 +81,7 @@ def _joint(windows: Arrangement, evidence: Evidence) -> dict[str, Floats]:
     }
 
 
-def _context(windows: Arrangement, profile: VehicleProfile) -> dict[str, Floats]:
+def _context(windows: Arrangement, profile: VehicleProfile) -> dict[str, Column]:
     """How much the profile knows about the id: no evidence, but what evidence is worth."""
     first = windows.runs.first
     place, known = windows.place[first], windows.known[first]
@@ -95,7 +95,7 @@ def _context(windows: Arrangement, profile: VehicleProfile) -> dict[str, Floats]
     }
 
 
-def _novel_share(windows: Arrangement, columns: dict[str, Floats]) -> Floats:
+def _novel_share(windows: Arrangement, columns: dict[str, Column]) -> Column:
     """Share of the window's ids with odd values, the same for each of its nodes, (R,)."""
     odd = (columns["value_surprise"] > ODD_VALUE) | (columns["changed_constant_bits"] > 0)
     runs = windows.runs
@@ -105,8 +105,8 @@ def _novel_share(windows: Arrangement, columns: dict[str, Floats]) -> Floats:
 
 
 def _record(
-    windows: Arrangement, columns: dict[str, Floats], profile: VehicleProfile
-) -> dict[str, Floats]:
+    windows: Arrangement, columns: dict[str, Column], profile: VehicleProfile
+) -> dict[str, Column]:
     """What exceeds the most that the enrolment's own held-out traffic reached."""
     first = windows.runs.first
     record, known = profile.record[windows.place[first]], windows.known[first]

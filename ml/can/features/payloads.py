@@ -73,4 +73,23 @@ def checksums(payload: Bytes) -> Bytes:
     return np.concatenate(residues, axis=1).astype(np.uint8)
 
 
+def summed_over_bytes(
+    table: NDArray[np.float32], place: Ints, payload: Bytes
+) -> NDArray[np.float32]:
+    """Sum over the eight bytes of what a table holds for each byte's value, (n,).
+
+    Args:
+        table: (I, 8, 256) by id, byte and value.
+        place: (n,) whose row of it.
+        payload: (n, 8).
+    """
+    flat, base = table.reshape(-1), place * (CLASSIC_BYTES * 256)
+    a, b, c, d, e, f, g, h = (
+        flat[base + (byte * 256 + payload[:, byte].astype(np.int64))]
+        for byte in range(CLASSIC_BYTES)
+    )
+    total: NDArray[np.float32] = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    return total
+
+
 CHECKSUMS = checksums(np.zeros((1, CLASSIC_BYTES), np.uint8)).shape[1]

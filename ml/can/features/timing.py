@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.can.features.arrangement import Arrangement, Floats, Mask, Seconds
+from ml.can.features.arrangement import Arrangement, Column, Floats, Mask, Seconds
 from ml.can.runs import Ints
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ CAP = 30.0
 LARGEST_RATIO = 8.0
 STEADY = 0.5  # relative jitter over which counting frames against a period means nothing
 SHORTEST = 1e-9
-TAIL_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -94,23 +93,36 @@ def early_surprise(quantiles: Seconds, count: Ints, place: Ints, interval: Secon
         interval: (m,) seconds. Below the shortest known one the surprise goes on growing with the
             distance, in units of half the spread.
     """
-    out = np.zeros(len(interval), np.float32)
     levels = quantiles.shape[1]
-    for start in range(0, len(interval), TAIL_ROWS):
-        part = slice(start, start + TAIL_ROWS)
-        row, x = quantiles[place[part]], interval[part]
-        below = (row <= x[:, None]).sum(axis=1)
-        tail = np.maximum(below / levels, 0.5 / (count[place[part]] + 1))
-        least, middle = row[:, 0], row[:, levels // 2]
-        spread = np.maximum(np.maximum(middle - least, 0.01 * middle), SHORTEST)
-        distance = np.where(below == 0, np.maximum(least - x, 0) / spread, 0)
-        out[part] = np.minimum(-np.log(tail) + np.minimum(3 * distance, CAP), CAP)
-    return out
+    below = _count_up_to(quantiles, place, interval)
+    tail = np.maximum(below / levels, 0.5 / (count[place] + 1))
+    surprise = -np.log(tail)
+    short = np.flatnonzero(below == 0)
+    where = place[short]
+    least, middle = quantiles[where, 0], quantiles[where, levels // 2]
+    spread = np.maximum(np.maximum(middle - least, 0.01 * middle), SHORTEST)
+    distance = np.maximum(least - interval[short], 0) / spread
+    surprise[short] += np.minimum(3 * distance, CAP)
+    capped: Floats = np.minimum(surprise, CAP).astype(np.float32)
+    return capped
+
+
+def _count_up_to(quantiles: Seconds, place: Ints, interval: Seconds) -> Ints:
+    """How many of an id's Q quantiles are at most each interval, (m,); Q is a power of two."""
+    flat, levels = quantiles.reshape(-1), quantiles.shape[1]
+    base = place * levels - 1
+    found = np.zeros(len(place), np.int64)
+    step = levels
+    while step > 1:
+        step //= 2
+        found += step * (flat[base + found + step] <= interval)
+    found += flat[base + found + 1] <= interval
+    return found
 
 
 def timing_features(
     windows: Arrangement, timing: Timing, profile: VehicleProfile
-) -> dict[str, Floats]:
+) -> dict[str, Column]:
     """The family `timing` of each node."""
     runs, time = windows.runs, windows.time
     place, timed = windows.place[runs.first], timing.timed[runs.first]

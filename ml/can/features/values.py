@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.can.features.arrangement import Arrangement, Floats, Mask
-from ml.can.features.payloads import payload_keys
+from ml.can.features.arrangement import Arrangement, Column, Floats, Mask
+from ml.can.features.payloads import payload_keys, summed_over_bytes
 from ml.can.features.timing import CAP
 
 if TYPE_CHECKING:
@@ -41,41 +41,36 @@ class Values:
 
 def frame_values(windows: Arrangement, profile: VehicleProfile) -> Values:
     """Judge every payload by the tables of its id's bytes, bits and payloads."""
-    table, place, known = profile.values, windows.place, windows.known
-    value = windows.payload
-    differ = (windows.word ^ table.constant_value[place]) & table.constant_mask[place]
-    differ[~known] = 0
-    novelty = table.novelty[place[:, None], BYTES, value] * known[:, None]
-    novel_byte = novelty > 0
+    table, place, n = profile.values, windows.place, len(windows)
+    total = summed_over_bytes(table.surprise, place, windows.payload)
+    beyond = np.clip(total - table.usual_surprise[place], 0, 4 * CAP)
+    novel = windows.known & ~table.has_seen(payload_keys(place, windows.word))
+    # Only a payload never seen can hold a bit or a byte never seen.
+    at = np.flatnonzero(novel)
+    place, value = place[at], windows.payload[at]
+    differ = (windows.word[at] ^ table.constant_value[place]) & table.constant_mask[place]
+    novelty = table.novelty[place[:, None], BYTES, value]
     wide = value.astype(np.int16)
     outside = np.maximum(table.low[place] - wide, wide - table.high[place])
-    outside = np.where(novel_byte, np.maximum(outside, 0), 0).max(axis=1)
-    total = table.surprise[place[:, None], BYTES, value].sum(axis=1)
-    beyond = np.clip(total - table.usual_surprise[place], 0, 4 * CAP)
-    novel = known & ~_holds(table.payloads, payload_keys(place, windows.word))
+
+    def spread(values: Column) -> Floats:
+        out = np.zeros(n, np.float32)
+        out[at] = values
+        return out
+
     return Values(
-        changed_bits=np.bitwise_count(differ).astype(np.float32),
-        changed_bytes=_nonzero_bytes(differ),
-        novelty=novelty.sum(axis=1),
-        novel_bytes=novel_byte.sum(axis=1).astype(np.float32),
-        range_excess=(outside / 255.0).astype(np.float32),
-        surprise=np.where(known, beyond, 0).astype(np.float32),
+        changed_bits=spread(np.bitwise_count(differ)),
+        changed_bytes=spread((differ.view(np.uint8).reshape(-1, 8) != 0).sum(axis=1)),
+        novelty=spread(novelty.sum(axis=1)),
+        novel_bytes=spread((novelty > 0).sum(axis=1)),
+        range_excess=spread(np.maximum(outside, 0).max(axis=1) / 255.0),
+        surprise=np.where(windows.known, beyond, np.float32(0)),
         novel=novel,
-        novel_surprise=np.where(novel, table.payload_novelty[place], np.float32(0)),
+        novel_surprise=spread(table.payload_novelty[place]),
     )
 
 
-def _nonzero_bytes(word: np.ndarray) -> Floats:
-    return (word.view(np.uint8).reshape(-1, 8) != 0).sum(axis=1).astype(np.float32)
-
-
-def _holds(ascending: np.ndarray, wanted: np.ndarray) -> Mask:
-    at = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
-    held: Mask = ascending[at] == wanted
-    return held
-
-
-def value_features(windows: Arrangement, values: Values) -> dict[str, Floats]:
+def value_features(windows: Arrangement, values: Values) -> dict[str, Column]:
     """The family `values` of each node."""
     most, least = windows.most(values.surprise), windows.least(values.surprise)
     novel = windows.total(values.novel.astype(np.float32))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ml.can.features.arrangement import Arrangement, Floats
+from ml.can.features.arrangement import Arrangement, Column, Floats, as_matrix
 from ml.can.features.names import NODE_FEATURES, WINDOW_FEATURES
 from ml.can.features.nodes import Evidence
 from ml.can.runs import Runs
@@ -39,15 +38,15 @@ def window_features(
     """
     timing, values, movement = evidence.timing, evidence.values, evidence.movement
 
-    def total(of_frames: NDArray[Any]) -> NDArray[Any]:
-        return windows.in_windows(of_frames).sum(axis=1)
+    def total(of_frames: Column) -> Column:
+        return np.asarray(windows.in_windows(of_frames).sum(axis=1))
 
     unknown = ~windows.known
     unknown_node = unknown[windows.runs.first].astype(np.float32)
     ratio, measured = timing.ratio, timing.measured
     duration = windows.end - windows.begin
     usual = (windows.runs.shape[1] - 1) / profile.rate
-    columns = {
+    columns: dict[str, Column] = {
         "unknown_frames": total(unknown),
         "unknown_ids": windows.runs.per_window(unknown_node, np.add),
         "early_30": total(measured & (ratio < 0.3)),
@@ -65,4 +64,4 @@ def window_features(
         "novel_share": node[windows.runs.ptr[:-1], SHARE],
         "profile_seconds": np.full(len(windows.start), np.log1p(profile.seconds)),
     }
-    return np.column_stack([columns[name] for name in WINDOW_FEATURES]).astype(np.float32)
+    return as_matrix(columns, WINDOW_FEATURES)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import numpy as np
 
+from ml.can.features.payloads import summed_over_bytes
 from ml.can.features.timing import CAP
-from ml.can.features.values import BYTES
 from ml.can.profiles.surprises import Floats, byte_counts, byte_surprise, tail_surprise
 from ml.can.profiles.tables import IDS, table
 from ml.can.profiles.traffic import EnrolledTraffic, quantile_by_group
@@ -44,7 +44,7 @@ class Movement:
         after, before = traffic.order[later], traffic.order[later - 1]
         step = traffic.payload[after] - traffic.payload[before]
         surprise = byte_surprise(byte_counts(place, step, ids))
-        total = surprise[place[:, None], BYTES, step].sum(axis=1)
+        total = summed_over_bytes(surprise, place, step)
         flips = np.bitwise_count(traffic.word[after] ^ traffic.word[before]).astype(np.int64)
         flat = np.bincount(place * (BITS + 1) + flips, minlength=ids * (BITS + 1))
         counts = flat.reshape(ids, BITS + 1)

@@ -8,9 +8,8 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.can.features.payloads import LENGTHS, Words, payload_keys
+from ml.can.features.payloads import LENGTHS, Words, payload_keys, summed_over_bytes
 from ml.can.features.timing import CAP
-from ml.can.features.values import BYTES
 from ml.can.profiles.surprises import Floats, byte_counts, byte_surprise, tail_surprise
 from ml.can.profiles.tables import IDS, table
 from ml.can.profiles.traffic import EnrolledTraffic, quantile_by_group
@@ -74,7 +73,7 @@ class Values:
         surprise = byte_surprise(counts)
         seen = counts > 0
         new = tail_surprise(seen.sum(axis=-1) - 1, traffic.count[:, None])
-        total = surprise[place[:, None], BYTES, traffic.payload].sum(axis=1)
+        total = summed_over_bytes(surprise, place, traffic.payload)
         word = traffic.word[traffic.order]
         ever = np.bitwise_or.reduceat(word, traffic.ptr[:-1])
         always = np.bitwise_and.reduceat(word, traffic.ptr[:-1])
@@ -85,12 +84,18 @@ class Values:
             usual_surprise=quantile_by_group(place, total, ids, USUAL),
             low=np.argmax(seen, axis=-1).astype(np.int16),
             high=(255 - np.argmax(seen[..., ::-1], axis=-1)).astype(np.int16),
-            constant_mask=~(ever ^ always),
+            constant_mask=np.invert(ever ^ always),
             constant_value=always,
             payloads=np.unique(payload_keys(place, traffic.word)),
             distinct_payloads=distinct,
             payload_novelty=tail_surprise(distinct - 1, traffic.count),
         )
+
+    def has_seen(self, keys: Words) -> NDArray[np.bool_]:
+        """Whether each of (n,) `payload_keys` is among the payloads seen."""
+        at = np.minimum(np.searchsorted(self.payloads, keys), len(self.payloads) - 1)
+        seen: NDArray[np.bool_] = self.payloads[at] == keys
+        return seen
 
 
 def _distinct(place: Ints, word: Words, ids: int) -> Ints:
