@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from pydantic import TypeAdapter
 
 from ml.can.frames import Frames
 from ml.can.graphs import WindowGraphs, graphs_of
+from ml.can.profiles import VehicleProfile
+from ml.can.profiles.enrolment import Enrolment
 from ml.can.windows import WindowConfig
 from ml.errors import InvalidInput
 from ml.evaluation.baselines import Baselines
@@ -21,6 +23,7 @@ from ml.experts.calibration import Calibration
 from ml.fusion.bundle import FusionParts
 from ml.fusion.policy import FusionPolicy, fuse
 from ml.releases.manifest import Manifest
+from ml.releases.vehicles import load_vehicles
 
 Floats = NDArray[np.float32]
 
@@ -56,6 +59,17 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class _Seen:
+    """What the experts and the features say of W windows, in the order of `Scorer._fused`."""
+
+    anomaly_score: Floats
+    gat_prob: Floats
+    context: Floats
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Scorer:
     """A loaded release.
 
@@ -67,6 +81,7 @@ class Scorer:
         calibrations: by expert name.
         policy: chooses alpha.
         baselines: the fusion's rivals, for comparison.
+        enrolments: of the cars that it was trained on, by name.
     """
 
     version: str
@@ -76,6 +91,12 @@ class Scorer:
     calibrations: Mapping[str, Calibration]
     policy: FusionPolicy
     baselines: Baselines
+    enrolments: Mapping[str, Enrolment]
+
+    @property
+    def profiles(self) -> dict[str, VehicleProfile]:
+        """Of the cars that it was trained on, by name."""
+        return {car: enrolment.profile for car, enrolment in self.enrolments.items()}
 
     @staticmethod
     def load(folder: Path, manifest: Manifest) -> Scorer:
@@ -89,43 +110,63 @@ class Scorer:
             calibrations=parts.calibrations,
             policy=parts.policy,
             baselines=parts.baselines,
+            enrolments=load_vehicles(folder),
         )
 
     def warm(self) -> None:
         """Score a little traffic, so that the first request does not pay for first-time work."""
         size = self.window.window_size
-        self.score_frames(
-            Frames(
-                timestamp=np.arange(size) / 1000,
-                can_id=np.arange(size, dtype=np.uint32) % 7,
-                flags=np.zeros(size, np.uint8),
-                length=np.full(size, 8, np.uint8),
-                payload=np.zeros((size, 8), np.uint8),
-            )
+        frames = Frames(
+            timestamp=np.arange(size) / 1000,
+            can_id=np.arange(size, dtype=np.uint32) % 7,
+            flags=np.zeros(size, np.uint8),
+            length=np.full(size, 8, np.uint8),
+            payload=np.zeros((size, 8), np.uint8),
         )
+        self.score_frames(frames, next(iter(self.profiles.values())))
 
-    def score_frames(self, frames: Frames) -> Scores:
+    def closest(self, frames: Frames) -> tuple[str, float]:
+        """The own car that knows most of the traffic, and the share of frames with known ids."""
+        ids, counts = np.unique(frames.traffic().arbitration, return_counts=True)
+        known = {car: counts[p.places(ids)[1]].sum() for car, p in self.profiles.items()}
+        car = max(known, key=lambda name: known[name])
+        return car, float(known[car] / max(counts.sum(), 1))
+
+    def score_frames(self, frames: Frames, profile: VehicleProfile) -> Scores:
         """Score every window of the traffic.
 
         Args:
             frames: of one bus, in time order.
+            profile: of the car that the bus is in.
 
         Raises:
             InvalidInput: there are fewer frames than one window takes.
         """
-        return self._score(list(map(self._expert_scores, graphs_of(frames, self.window))))
+        return self._score(list(map(self._seen, graphs_of(frames, self.window, profile))))
 
     def score_graphs(self, graphs: WindowGraphs) -> Scores:
         """Score window graphs, see `score_frames`."""
-        return self._score([self._expert_scores(graphs)])
+        return self._score([self._seen(graphs)])
 
-    def _expert_scores(self, graphs: WindowGraphs) -> tuple[NDArray[Any], ...]:
+    def node_scores(self, graphs: WindowGraphs, alpha: Floats) -> Floats:
+        """(N,) fused score of each node, weighted as its window was; none exceeds the window's.
+
+        Args:
+            graphs: W window graphs.
+            alpha: (W,) the weights that the policy chose.
+        """
+        raw = self.bank.node_raw(graphs)
+        vgae, gat = (self.calibrations[name](raw[name]) for name in ("vgae", "gat"))
+        return fuse(np.repeat(alpha, np.diff(graphs.node_ptr)), vgae, gat)
+
+    def _seen(self, graphs: WindowGraphs) -> _Seen:
         raw = self.bank.raw(graphs)
         vgae, gat = (self.calibrations[name](raw[name]) for name in ("vgae", "gat"))
-        return vgae, gat, graphs.start, graphs.end
+        return _Seen(vgae, gat, graphs.window, graphs.start, graphs.end)
 
-    def _score(self, parts: Sequence[tuple[NDArray[Any], ...]]) -> Scores:
-        return self._fused(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    def _score(self, parts: Sequence[_Seen]) -> Scores:
+        columns = (np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(_Seen))
+        return self._fused(*columns)
 
     def fuse(self, anomaly_score: ArrayLike, gat_prob: ArrayLike) -> Scores:
         """Fuse scores that experts gave elsewhere.
@@ -152,6 +193,7 @@ class Scorer:
         self,
         anomaly: Floats,
         probability: Floats,
+        context: Floats | None = None,
         start: NDArray[np.float64] | None = None,
         end: NDArray[np.float64] | None = None,
     ) -> Scores:
@@ -160,7 +202,7 @@ class Scorer:
                 "The traffic has values that no score can be given for.",
                 "Check its timestamps and payloads.",
             )
-        alpha = self.policy.alpha(anomaly, probability)
+        alpha = self.policy.alpha(anomaly, probability, context)
         fused = fuse(alpha, anomaly, probability)
         return Scores(
             fused_score=fused,

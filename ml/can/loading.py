@@ -1,20 +1,36 @@
-"""From a dataset's files to labelled window graphs."""
+"""From recordings to labelled window graphs, seen relative to their cars' profiles."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.can.datasets import Capture, load_capture
+from ml.can.captures import Capture
 from ml.can.graphs import WindowGraphs, build_graphs
+from ml.can.profiles.enrolment import Enrolment, EnrolmentConfig, enrol, poorer_enrolments
+from ml.can.recordings import Recording
 from ml.can.windows import WindowConfig
 from ml.context import Span
 from ml.errors import InvalidInput
 
-MOST_WINDOWS = 500_000
+# Windows of one capture that a poorer enrolment shows, attacks and benign ones alike.
+VIEW_WINDOWS = 800
+
+
+@dataclass(frozen=True)
+class View:
+    """Some windows of a capture under a poorer enrolment of its car; only to train on.
+
+    Attributes:
+        windows: (V,) their places among the capture's windows, ascending.
+        graphs: of these windows.
+    """
+
+    windows: NDArray[np.int64]
+    graphs: WindowGraphs
 
 
 @dataclass(frozen=True)
@@ -23,11 +39,16 @@ class LabelledCapture:
 
     Attributes:
         capture: where they come from.
-        graphs: its windows in time order.
+        graphs: its W windows in time order, relative to the car's profile.
+        enrolled: (W,) True where a window shares traffic with the profile: such windows are
+            neither trained on nor measured.
+        views: the capture under poorer profiles.
     """
 
     capture: Capture
     graphs: WindowGraphs
+    enrolled: NDArray[np.bool_]
+    views: tuple[View, ...] = ()
 
     @property
     def planned(self) -> Capture:
@@ -42,38 +63,79 @@ class LabelledCapture:
         return self.graphs.label
 
 
-def load_labelled(capture: Capture, window: WindowConfig) -> LabelledCapture:
-    """Read a capture and cut it into labelled window graphs.
+def by_vehicle(recordings: Sequence[Recording]) -> dict[str, list[Recording]]:
+    """The recordings of each car, in order of appearance."""
+    cars: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        cars.setdefault(recording.capture.vehicle, []).append(recording)
+    return cars
+
+
+def enrol_all(recordings: Sequence[Recording], config: EnrolmentConfig) -> dict[str, Enrolment]:
+    """Enrol every car that occurs.
 
     Raises:
-        InvalidInput: it has no labels, or is shorter than one window; the error names it.
+        InvalidInput: a car has too little benign traffic; the error names it.
     """
-    frames = load_capture(capture).frames
-    if frames.label is None:
-        raise InvalidInput(
-            f"Capture {capture.name} has no labels.",
-            "Label its frames, or name it `attack-free-…` if it has no attack.",
-        )
-    if len(frames) // window.stride > MOST_WINDOWS:
-        raise InvalidInput(
-            f"Capture {capture.name} gives more than {MOST_WINDOWS} windows.",
-            "Raise `window.stride`, or split the capture.",
-        )
-    try:
-        return LabelledCapture(capture, build_graphs(frames, window))
-    except InvalidInput as error:
-        raise InvalidInput(
-            f"Capture {capture.name}: {error.detail}",
-            "Leave the capture out, or lower `window.window_size`.",
-        ) from error
+    return {car: enrol(car, own, config) for car, own in by_vehicle(recordings).items()}
 
 
-def load_all(
-    captures: Sequence[Capture], window: WindowConfig, progress: Span, phase: str
+def label_capture(
+    recording: Recording,
+    enrolment: Enrolment,
+    window: WindowConfig,
+    poorer: Sequence[Enrolment] = (),
+) -> LabelledCapture:
+    """Cut a recording into labelled window graphs.
+
+    Args:
+        recording: the frames.
+        enrolment: of the recording's car.
+        window: how to cut.
+        poorer: enrolments for `LabelledCapture.views`.
+    """
+    graphs = build_graphs(recording.frames, window, enrolment.profile)
+    name = recording.capture.name
+    enrolled = enrolment.shares(name, graphs.start, graphs.end)
+    labelled = LabelledCapture(recording.capture, graphs, enrolled)
+    views = []
+    for other in poorer:
+        seen = enrolled | other.shares(name, graphs.start, graphs.end)
+        windows = _sample(labelled.label, ~seen)
+        if len(windows):
+            view = build_graphs(recording.frames, window, other.profile).take(windows)
+            views.append(View(windows, view))
+    return replace(labelled, views=tuple(views))
+
+
+def label_all(
+    recordings: Sequence[Recording],
+    enrolments: Mapping[str, Enrolment],
+    window: WindowConfig,
+    config: EnrolmentConfig,
+    progress: Span,
 ) -> list[LabelledCapture]:
-    """Read captures one after the other, reporting each."""
-    loaded = []
-    for n, capture in enumerate(captures):
-        progress.progress(phase, n / len(captures), capture.name)
-        loaded.append(load_labelled(capture, window))
-    return loaded
+    """Cut recordings to train on into window graphs, with views, reporting each."""
+    poorer = {
+        car: poorer_enrolments(car, own, enrolments[car], config)
+        for car, own in by_vehicle(recordings).items()
+    }
+    labelled = []
+    for n, recording in enumerate(recordings):
+        progress.progress("build graphs", n / len(recordings), recording.capture.name)
+        car = recording.capture.vehicle
+        labelled.append(label_capture(recording, enrolments[car], window, poorer[car]))
+    return labelled
+
+
+def _sample(label: NDArray[np.uint8], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Evenly spaced windows among those allowed, half of them attacks where there are enough."""
+    attacks, benign = (np.flatnonzero(allowed & (label == n)) for n in (1, 0))
+    chosen = _spread(attacks, VIEW_WINDOWS // 2)
+    return np.sort(np.concatenate([chosen, _spread(benign, VIEW_WINDOWS - len(chosen))]))
+
+
+def _spread(items: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    if len(items) <= most:
+        return items
+    return items[np.linspace(0, len(items) - 1, most).astype(np.int64)]

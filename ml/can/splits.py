@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,9 +17,10 @@ BLOCKS = 10
 # Which of the first five tenths is held out, with the tenth that is five later; tried in turn.
 TURNS = (4, 3, 2, 1, 0)
 MAX_FOLDS = 3
+MAX_VEHICLE_FOLDS = 6
 SEEN_FOLDS = 2
 
-Question = Literal["unseen kind", "seen kind"]
+Question = Literal["unseen vehicle", "unseen kind", "seen kind"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Fold:
     """Captures to be scored by experts that are trained on all the others.
 
     Attributes:
-        question: whether the experts know the held-out kinds of attack from other captures.
+        question: what the experts do not know of the held-out captures.
         held_out: indices of the captures.
     """
 
@@ -102,10 +103,12 @@ def _has(label: NDArray[np.uint8], *classes: int) -> bool:
 def cross_fit_folds(captures: Sequence[Capture]) -> list[Fold]:
     """Plan which captures are scored by experts that were trained on which others.
 
-    Two questions are asked of the experts, each wherever the captures allow it: how do they do on
-    an attack of a kind that they never saw (a fold holds out whole kinds), and how on a new capture
-    of a kind that they know (a fold holds out captures whose kind stays in training)? A fusion that
-    learnt from the first alone would never trust a classifier, from the second alone always.
+    Three questions are asked of the experts, each wherever the captures allow it: how do they do on
+    a car that they never saw (a fold holds out whole cars), on an attack of a kind that they never
+    saw (it holds out whole kinds), and on a new capture of a car and a kind that they know (it
+    holds out captures whose kind stays in training)? A fusion that learnt from the answers to the
+    first two alone would never trust a classifier, from the last alone always. With three cars or
+    more the first question meets known kinds on its own, and the last is not asked.
 
     Returns:
         the folds; a capture is held out once for each question that can be asked of it.
@@ -113,25 +116,43 @@ def cross_fit_folds(captures: Sequence[Capture]) -> list[Fold]:
     Raises:
         InvalidInput: there are fewer than two captures with attacks.
     """
-    kinds: defaultdict[str, list[int]] = defaultdict(list)
-    for i, capture in enumerate(captures):
-        if capture.attack is not None:
-            kinds[capture.attack].append(i)
-    attacked = sum(len(members) for members in kinds.values())
+    kinds = _grouped(captures, lambda c: c.attack)
+    attacked = sum(len(members) for members in kinds)
     if attacked < 2:
         raise InvalidInput(
             f"Cross-fitting needs two training captures with attacks, there are {attacked}.",
             "Add captures, or set `data.in_sample` to train the fusion on in-sample predictions.",
         )
+    attacked_cars = {c.vehicle for c in captures if c.attack is not None}
+    # Attacked cars first: dealt out one by one, they never all land in the same fold.
+    cars = sorted(
+        _grouped(captures, lambda c: c.vehicle),
+        key=lambda members: captures[members[0]].vehicle not in attacked_cars,
+    )
     folds: list[Fold] = []
+    if len(attacked_cars) > 1:
+        turns = min(len(cars), MAX_VEHICLE_FOLDS)
+        folds += [
+            Fold("unseen vehicle", tuple(sorted(i for car in cars[n::turns] for i in car)))
+            for n in range(turns)
+        ]
     if len(kinds) > 1:
-        folds += _folds("unseen kind", list(kinds.values()), MAX_FOLDS, captures)
-    repeated = [members for members in kinds.values() if len(members) > 1]
-    if repeated:
-        turns = [[m[turn::SEEN_FOLDS] for m in repeated] for turn in range(SEEN_FOLDS)]
-        groups = [[i for part in turn for i in part] for turn in turns]
+        folds += _folds("unseen kind", kinds, MAX_FOLDS, captures)
+    repeated = [members for members in kinds if len(members) > 1]
+    if repeated and len(cars) < 3:
+        turns_of = [[m[turn::SEEN_FOLDS] for m in repeated] for turn in range(SEEN_FOLDS)]
+        groups = [[i for part in turn for i in part] for turn in turns_of]
         folds += _folds("seen kind", groups, SEEN_FOLDS, captures)
     return folds
+
+
+def _grouped(captures: Sequence[Capture], key: Callable[[Capture], str | None]) -> list[list[int]]:
+    """Indices of the captures by a key, in order of appearance; those without one are left out."""
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for i, capture in enumerate(captures):
+        if (name := key(capture)) is not None:
+            groups[name].append(i)
+    return list(groups.values())
 
 
 def _folds(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, TypeAdapter
 
 from ml.can.datasets import Dataset, find_dataset
-from ml.can.loading import LabelledCapture, load_all, load_labelled
+from ml.can.loading import LabelledCapture, enrol_all, label_all
+from ml.can.profiles.enrolment import Enrolment, EnrolmentConfig
+from ml.can.recordings import read_recording, read_recordings
 from ml.can.windows import WindowConfig
 from ml.config import config
 from ml.context import Context, Span, Workspace
@@ -35,12 +38,14 @@ class TrainingConfig:
     Attributes:
         dataset: folder of splits in a data directory, or several joined by commas.
         window: how traffic is cut.
+        enrolment: how much of each car's traffic its profile is learnt from.
         experts: which experts, and how they are trained.
         seed: decides all randomness.
     """
 
     dataset: Annotated[str, Field(min_length=1, max_length=500)]
     window: WindowConfig = field(default_factory=WindowConfig)
+    enrolment: EnrolmentConfig = field(default_factory=EnrolmentConfig)
     experts: ExpertsConfig = field(default_factory=ExpertsConfig)
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
@@ -57,6 +62,7 @@ class Training(Generic[Config]):
         context: the job's context.
         dataset: the captures.
         captures: those to train on, read and labelled.
+        enrolments: how each of their cars was enrolled.
         released: the card of the release whose experts are used, None where new ones are trained.
     """
 
@@ -64,6 +70,7 @@ class Training(Generic[Config]):
     context: Context
     dataset: Dataset
     captures: list[LabelledCapture]
+    enrolments: Mapping[str, Enrolment]
     released: Manifest | None
 
     @property
@@ -111,11 +118,15 @@ def begin(config: Config, context: Context, progress: Span) -> Training[Config]:
     dataset = find_dataset(config.dataset, context.workspace.data_dirs)
     for left_out, kept in dataset.repeats:
         context.log(f"{left_out} repeats {kept} and is left out.", "warning")
-    captures = load_all(dataset.train, config.window, progress.span(0, 0.5), "read captures")
     for n, capture in enumerate(dataset.test):
-        progress.progress("read captures", 0.5 + n / len(dataset.test) / 2, capture.name)
-        load_labelled(capture, config.window)
-    training = Training(config, context, dataset, captures, released)
+        progress.progress("check captures", n / len(dataset.test) / 4, capture.name)
+        read_recording(capture, config.window)
+    recordings = read_recordings(dataset.train, config.window, progress.span(0.25, 0.5))
+    enrolments = enrol_all(recordings, config.enrolment)
+    captures = label_all(
+        recordings, enrolments, config.window, config.enrolment, progress.span(0.5, 1)
+    )
+    training = Training(config, context, dataset, captures, enrolments, released)
     _continue_or_start_afresh(training)
     return training
 

@@ -25,7 +25,7 @@ def mixed(windows: int) -> np.ndarray:
 CAPTURES = st.lists(
     st.builds(
         capture,
-        st.sampled_from(["kia", "sonata"]),
+        st.sampled_from(["kia", "sonata", "spark"]),
         st.sampled_from([None, "DoS", "fuzzing", "replay"]),
         st.integers(0, 99),
     ),
@@ -78,30 +78,47 @@ def test_no_expert_predicts_a_capture_that_it_saw_and_each_question_is_kept_hone
         return
     folds = cross_fit_folds(captures)
     for fold in folds:
-        kept = {c.attack for i, c in enumerate(captures) if i not in fold.held_out} - {None}
-        held = {captures[i].attack for i in fold.held_out} - {None}
-        assert kept
-        if fold.question == "unseen kind":
-            assert not held & kept
+        kept = [c for i, c in enumerate(captures) if i not in fold.held_out]
+        held = [captures[i] for i in fold.held_out]
+        kept_kinds, held_kinds = ({c.attack for c in part} - {None} for part in (kept, held))
+        assert kept_kinds
+        if fold.question == "unseen vehicle":
+            assert not {c.vehicle for c in held} & {c.vehicle for c in kept}
+        elif fold.question == "unseen kind":
+            assert not held_kinds & kept_kinds
         else:
-            assert held <= kept
+            assert held_kinds <= kept_kinds
     for question in {fold.question for fold in folds}:
         asked = [i for fold in folds if fold.question == question for i in fold.held_out]
         assert len(asked) == len(set(asked))
         assert {i for i, c in enumerate(captures) if c.attack is None} <= set(asked)
 
 
-def test_both_questions_are_asked_where_kinds_have_several_captures():
+def test_all_questions_are_asked_where_two_cars_have_every_kind():
     captures = [capture(v, kind) for kind in ("DoS", "fuzzing", None) for v in ("kia", "sonata")]
     questions = [fold.question for fold in cross_fit_folds(captures)]
-    assert questions == ["unseen kind"] * 2 + ["seen kind"] * 2
+    assert questions == ["unseen vehicle"] * 2 + ["unseen kind"] * 2 + ["seen kind"] * 2
 
 
-def test_folds_leave_traffic_of_every_car_to_train_on():
+def test_with_three_cars_the_unseen_car_already_meets_known_kinds():
+    cars = ("kia", "sonata", "spark")
+    captures = [capture(v, kind) for kind in ("DoS", "fuzzing", None) for v in cars]
+    questions = [fold.question for fold in cross_fit_folds(captures)]
+    assert questions == ["unseen vehicle"] * 3 + ["unseen kind"] * 2
+
+
+def test_cars_without_attacks_never_leave_a_fold_without_attacks_to_train_on():
+    calm = [capture(f"car-{n}", None) for n in range(5)]
+    captures = [capture("kia", "DoS"), *calm, capture("sonata", "DoS"), capture("sonata", None)]
+    for fold in cross_fit_folds(captures):
+        assert any(c.attack for i, c in enumerate(captures) if i not in fold.held_out)
+
+
+def test_folds_of_unseen_kinds_leave_traffic_of_every_car_to_train_on():
     for fold in cross_fit_folds(HCRL_SA):
-        assert fold.question == "unseen kind"
-        kept = {c.vehicle for i, c in enumerate(HCRL_SA) if i not in fold.held_out}
-        assert kept == {"kia", "sonata"}
+        if fold.question == "unseen kind":
+            kept = {c.vehicle for i, c in enumerate(HCRL_SA) if i not in fold.held_out}
+            assert kept == {"kia", "sonata"}
 
 
 def test_a_capture_that_was_predicted_twice_is_held_out_both_times_or_never():
