@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader
 from app.jobs.openapi import REF, submission_schemas
 from app.problems import Problem
 from app.releases.schemas import AliasTarget
-from app.scoring.schemas import ScoreRequest
+from app.scoring.schemas import FrameColumns, ScoreRequest
 from ml.pipelines.registry import pipelines
 
 # The page brings its styles along and needs nothing else.
@@ -27,7 +27,7 @@ def configure_docs(app: FastAPI) -> None:
         schema = generate()
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(submission_schemas(pipelines()))
-        for model in (Problem, ScoreRequest, AliasTarget):
+        for model in (Problem, ScoreRequest, FrameColumns, AliasTarget):
             schemas[model.__name__] = model.model_json_schema(ref_template=REF)
         return schema
 

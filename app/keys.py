@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
-Scope = Literal["read", "score", "jobs", "admin"]
+Scope = Literal["read", "score", "jobs", "vehicles", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

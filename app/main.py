@@ -25,6 +25,7 @@ from app.releases.endpoints import router as releases
 from app.scoring.endpoints import router as scoring
 from app.settings import Settings
 from app.state import State, open_services
+from app.vehicles.endpoints import router as vehicles
 from ml.pipelines.registry import pipelines
 
 
@@ -51,7 +52,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def configure_routes(application: FastAPI) -> None:
     """Add each feature's addresses."""
     submission = submit_router(pipelines())
-    for router in (health, scoring, submission, jobs, releases, captures, catalog, problems):
+    features = (health, scoring, vehicles, submission, jobs, releases, captures, catalog, problems)
+    for router in features:
         application.include_router(router)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
@@ -13,6 +13,7 @@ from app.keys import ApiKey
 from workers.settings import Seconds
 from workers.settings import Settings as WorkerSettings
 
+Unenrolled = Literal["best_effort", "refuse"]
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -35,6 +36,8 @@ class Settings(WorkerSettings):
         score_slots: scorings that run at once.
         score_waiting: scorings that may wait for a slot before more are turned away.
         score_wait_seconds: how long one may wait.
+        unenrolled: what becomes of traffic that names no vehicle: "best_effort" sees it relative
+            to the release's car that knows most of it and says so, "refuse" refuses it.
         release_alias: the alias whose release answers where a request names none.
         release_poll_seconds: how often the aliases are looked at.
         sse_poll_seconds: how often a follower's job is looked at.
@@ -58,6 +61,7 @@ class Settings(WorkerSettings):
     score_slots: int = Field(default=min(4, os.cpu_count() or 1), ge=1)
     score_waiting: int = Field(default=32, ge=0)
     score_wait_seconds: Seconds = 10.0
+    unenrolled: Unenrolled = "best_effort"
     release_alias: str = "production"
     release_poll_seconds: Seconds = 0.2
     sse_poll_seconds: Seconds = 0.25

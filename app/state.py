@@ -13,6 +13,8 @@ from app.jobs.follow import Streams
 from app.releases.holder import ReleaseHolder
 from app.scoring.gate import Gate
 from app.settings import Settings
+from app.vehicles.seen import Vehicles
+from ml.can.profiles.store import ProfileStore
 from ml.releases import ReleaseStore
 from workers.jobs import JobStore, open_store
 
@@ -23,6 +25,7 @@ class Services:
 
     Attributes:
         holder: the releases that are loaded.
+        vehicles: the enrolled vehicles.
         gate: lets so many scorings run, and so many wait.
         streams: lets so many event streams be open.
         stopping: set when the service begins to stop, so that streams end.
@@ -32,6 +35,7 @@ class Services:
     jobs: JobStore
     releases: ReleaseStore
     holder: ReleaseHolder
+    vehicles: Vehicles
     gate: Gate
     streams: Streams
     metrics: Metrics
@@ -54,12 +58,13 @@ def open_services(settings: Settings, metrics: Metrics, stopping: asyncio.Event)
     jobs = open_store(settings)
     releases = ReleaseStore(settings.workspace.releases)
     holder = ReleaseHolder(releases, settings.release_alias, settings.release_poll_seconds)
+    vehicles = Vehicles(ProfileStore(settings.workspace.vehicles), settings.unenrolled)
     gate = Gate(settings.score_slots, settings.score_waiting, settings.score_wait_seconds)
     metrics.watch("canfuse_jobs", "Jobs by status.", "status", lambda: dict(jobs.counts()))
     metrics.watch("canfuse_release_in_use", "1 for the release in use.", "release", holder.in_use)
     holder.start()
     streams = Streams(settings.sse_streams)
-    return Services(settings, jobs, releases, holder, gate, streams, metrics, stopping)
+    return Services(settings, jobs, releases, holder, vehicles, gate, streams, metrics, stopping)
 
 
 def services(request: Request) -> Services:

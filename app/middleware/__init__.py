@@ -32,9 +32,12 @@ def configure_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> 
     app.add_middleware(RequestContext)
 
 
+_TRAFFIC = ("/score", "/captures/", "/vehicles/")
+
+
 def _limits(settings: Settings) -> Callable[[Scope], int]:
     def limit_at(scope: Scope) -> int:
-        if not scope["path"].startswith(("/score", "/captures/")):
+        if not scope["path"].startswith(_TRAFFIC):
             return settings.max_body_bytes
         # Numbers written out take many times their size once they are read.
         columns = is_json(media_type(HTTPConnection(scope)))

@@ -29,6 +29,7 @@ _SLUG_STATUS = {
     "queue-full": 429,
     "busy": 429,
     "release-corrupt": 409,
+    "profile-corrupt": 409,
 }
 _HTTP_ERRORS: Mapping[int, type[CanfuseError]] = {
     404: errors.NoSuchRoute,

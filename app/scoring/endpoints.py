@@ -11,7 +11,8 @@ from app.bodies import media_type, read_body
 from app.jobs.openapi import REF
 from app.logs import LOG_TYPES, check_type, log_content
 from app.scoring.schemas import ScoreAnswer
-from app.scoring.service import Asked, score
+from app.scoring.service import EXPLAINED_WINDOWS, Asked, score
+from app.scoring.traffic import Sent
 from app.state import TheServices
 
 router = APIRouter(tags=["scoring"])
@@ -21,6 +22,21 @@ Reference = Annotated[
     Query(
         pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
         description="Alias or version of the release to score with; by default `production`.",
+    ),
+]
+Vehicle = Annotated[
+    str | None,
+    Query(
+        max_length=128,
+        description="The vehicle that the frames are from: an enrolled one, or one that the "
+        "release was trained on. The answer's `vehicle` tells what was done without it.",
+    ),
+]
+Explain = Annotated[
+    bool,
+    Query(
+        description=f"Explain the {EXPLAINED_WINDOWS} strongest of the flagged windows: which "
+        "experts, which identifiers and which features moved the verdict."
     ),
 ]
 Lenient = Annotated[bool, Query(description="Drop a log's bad lines and count them.")]
@@ -44,7 +60,12 @@ _BODY = {
     **guard("score", 404, 409, 413, 415, 429),
 )
 async def post_score(
-    request: Request, services: TheServices, release: Reference = None, lenient: Lenient = False
+    request: Request,
+    services: TheServices,
+    release: Reference = None,
+    vehicle: Vehicle = None,
+    explain: Explain = False,
+    lenient: Lenient = False,
 ) -> Response:
     """Give each window its fused score and verdict.
 
@@ -56,15 +77,19 @@ async def post_score(
       and scored;
     - a whole log in any format that is read (CSV, candump, Parquet, …): likewise.
 
+    Frames are seen relative to the profile of their vehicle. Where none is named, the answer says
+    which of the release's own cars stands in (or the request is refused, if so configured).
+
     One release answers the whole request and is named in the answer.
     """
     media = media_type(request)
     check_type(media, {"application/json", *LOG_TYPES})
     services.gate.check()
-    asked = Asked(await read_body(request), media, lenient, services.settings.max_rows)
+    sent = Sent(await read_body(request), media, lenient, services.settings.max_rows)
+    asked = Asked(sent, vehicle, explain)
 
     def work() -> tuple[ScoreAnswer, bytes]:
-        answer = score(services.holder.scorer(release), asked)
+        answer = score(services.holder.scorer(release), services.vehicles, asked)
         return answer, answer.model_dump_json().encode()
 
     answer, body = await services.gate.run(work)

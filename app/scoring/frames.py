@@ -7,7 +7,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from app.scoring.schemas import ScoreRequest
+from app.scoring.schemas import FrameColumns, ScoreRequest
 from ml.can.frames import CLASSIC_BYTES, FD_BYTES, Flag, Frames
 from ml.can.readers.fields import LAST_SECOND, time_problem
 from ml.errors import InvalidInput
@@ -17,7 +17,7 @@ LARGEST_EXTENDED_ID = 0x1FFF_FFFF
 _HEX = re.compile(r"(0[xX])?[0-9a-fA-F]{1,8}")
 
 
-def frames_from(request: ScoreRequest) -> Frames:
+def frames_from(request: FrameColumns | ScoreRequest) -> Frames:
     """The frames of a request, in time order.
 
     Raises:

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 Numbers = Annotated[list[float], Field(fail_fast=True)]
+Ids = Annotated[list[int | str], Field(fail_fast=True)]
+Payloads = Annotated[list[str], Field(fail_fast=True)]
+Flags = Annotated[list[bool], Field(fail_fast=True)]
+
+_TIMESTAMP = "Seconds."
+_ID = "Identifiers as numbers or hexadecimal text, 11 or 29 bits."
+_DATA = (
+    "Payloads as hexadecimal text, up to 8 bytes (CAN-FD: 64); for a remote frame "
+    "as many zeros as it asks for. Leave error frames out."
+)
+_EXTENDED = "Which identifiers have 29 bits; those over 7FF have anyway."
+_FRAMES_EXAMPLE: dict[str, JsonValue] = {
+    "timestamp": [0.0, 0.00021],
+    "id": [790, "18FEF100"],
+    "data": ["05212A0F08FF0000", "FFFF"],
+}
+_SCORES_EXAMPLE: dict[str, JsonValue] = {"anomaly_score": [0.11, 0.93], "gat_prob": [0.07, 0.88]}
+
+
+class FrameColumns(BaseModel):
+    """Frames as columns of equal length."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_extra={"examples": [_FRAMES_EXAMPLE]},
+    )
+
+    timestamp: Numbers = Field(description=_TIMESTAMP)
+    id: Ids = Field(description=_ID)
+    data: Payloads = Field(description=_DATA)
+    extended: Flags | None = Field(default=None, description=_EXTENDED)
 
 
 class ScoreRequest(BaseModel):
@@ -16,32 +49,15 @@ class ScoreRequest(BaseModel):
         strict=True,
         extra="forbid",
         allow_inf_nan=False,
-        json_schema_extra={
-            "examples": [
-                {"anomaly_score": [0.11, 0.93], "gat_prob": [0.07, 0.88]},
-                {
-                    "timestamp": [0.0, 0.00021],
-                    "id": [790, "18FEF100"],
-                    "data": ["05212A0F08FF0000", "FFFF"],
-                },
-            ]
-        },
+        json_schema_extra={"examples": [_SCORES_EXAMPLE, _FRAMES_EXAMPLE]},
     )
 
     anomaly_score: Numbers | None = Field(default=None, description="The VGAE's scores, 0 to 1.")
     gat_prob: Numbers | None = Field(default=None, description="The GAT's probabilities, 0 to 1.")
-    timestamp: Numbers | None = Field(default=None, description="Seconds.")
-    id: Annotated[list[int | str], Field(fail_fast=True)] | None = Field(
-        default=None, description="Identifiers as numbers or hexadecimal text, 11 or 29 bits."
-    )
-    data: Annotated[list[str], Field(fail_fast=True)] | None = Field(
-        default=None,
-        description="Payloads as hexadecimal text, up to 8 bytes (CAN-FD: 64); for a remote frame "
-        "as many zeros as it asks for. Leave error frames out.",
-    )
-    extended: Annotated[list[bool], Field(fail_fast=True)] | None = Field(
-        default=None, description="Which identifiers have 29 bits; those over 7FF have anyway."
-    )
+    timestamp: Numbers | None = Field(default=None, description=_TIMESTAMP)
+    id: Ids | None = Field(default=None, description=_ID)
+    data: Payloads | None = Field(default=None, description=_DATA)
+    extended: Flags | None = Field(default=None, description=_EXTENDED)
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -67,6 +83,21 @@ class LogReport(BaseModel):
     backward_steps: int = Field(description="Timestamps that ran backwards, mended by sorting.")
 
 
+class SeenAs(BaseModel):
+    """The vehicle relative to whose profile the traffic was seen."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    profile: str = Field(description="Version of its profile.")
+    enrolled: bool = Field(
+        description="Whether it is the vehicle that was named; false where none was named and the "
+        "release's closest one stands in."
+    )
+    known_frames: float = Field(description="Share of the frames whose identifier it knows.")
+    note: str | None = Field(description="What to keep in mind about these verdicts, if anything.")
+
+
 class ScoreAnswer(BaseModel):
     """One value for each window in every column."""
 
@@ -75,9 +106,17 @@ class ScoreAnswer(BaseModel):
     anomaly_score: list[float]
     gat_prob: list[float]
     is_attack: list[bool] = Field(description="Whether `fused_score` reaches the threshold.")
+    attack_kind: list[str | None] | None = Field(
+        description="The likeliest kind of attack, null for a window that is none; null as a whole "
+        "for a release that tells no kinds."
+    )
     window_start: list[float] | None = Field(description="Seconds; null for ready-made scores.")
     window_end: list[float] | None
     threshold: float
     release: str = Field(description="Version of the release that made this answer.")
-    vehicle: str | None = Field(description="The vehicle's profile that was used, if one was.")
+    vehicle: SeenAs | None = Field(description="Null for ready-made scores, which need none.")
     log: LogReport | None = Field(default=None, description="For a log: how its reading went.")
+    explanations: list[dict[str, Any]] | None = Field(
+        default=None,
+        description="With `explain=true`: why the strongest of the flagged windows were flagged.",
+    )

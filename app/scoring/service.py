@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from app.bodies import is_json, parse
 from app.scoring.frames import check_lengths, frames_from
-from app.scoring.schemas import LogReport, ScoreAnswer, ScoreRequest
-from ml.can.readers import parse_log
+from app.scoring.schemas import LogReport, ScoreAnswer, ScoreRequest, SeenAs
+from app.scoring.traffic import Sent
+from app.vehicles.seen import Seen, Vehicles
+from ml.can.frames import Frames
 from ml.errors import InvalidInput
 from ml.scoring import Scorer, Scores
+
+# The strongest flagged windows that are explained; each takes some milliseconds.
+EXPLAINED_WINDOWS = 20
 
 
 @dataclass(frozen=True)
@@ -19,45 +24,57 @@ class Asked:
     """A request to score.
 
     Attributes:
-        media: the body's media type, known to be one that is read.
-        lenient: whether bad lines of a log are dropped rather than refused.
-        max_rows: most frames or windows that are taken.
+        sent: the body.
+        vehicle: whose traffic it is, if that was said.
+        explain: whether the strongest flagged windows are explained.
     """
 
-    body: bytes
-    media: str
-    lenient: bool
-    max_rows: int
+    sent: Sent
+    vehicle: str | None = None
+    explain: bool = False
 
 
-def score(scorer: Scorer, asked: Asked) -> ScoreAnswer:
+def score(scorer: Scorer, vehicles: Vehicles, asked: Asked) -> ScoreAnswer:
     """Score a request with one release from start to end; takes a core for a while."""
-    if is_json(asked.media):
-        _check_rows(_fewest_rows(asked.body), asked.max_rows)
-        return _score_columns(scorer, parse(ScoreRequest, asked.body), asked.max_rows)
-    log = parse_log(asked.body, strict=not asked.lenient, max_frames=asked.max_rows)
-    return _answer(scorer.score_frames(log.frames), LogReport.model_validate(log.report))
-
-
-def _score_columns(scorer: Scorer, request: ScoreRequest, max_rows: int) -> ScoreAnswer:
-    _check_rows(max(len(v) for v in vars(request).values() if v is not None), max_rows)
+    if not asked.sent.is_columns:
+        frames, log = asked.sent.log()
+        return answer(*score_frames(scorer, vehicles, frames, asked.vehicle, asked.explain), log)
+    request = asked.sent.columns(ScoreRequest)
     if request.anomaly_score is None or request.gat_prob is None:
-        return _answer(scorer.score_frames(frames_from(request)))
+        frames = frames_from(request)
+        return answer(*score_frames(scorer, vehicles, frames, asked.vehicle, asked.explain))
+    if asked.explain:
+        raise InvalidInput("Ready-made scores cannot be explained.", "Send the frames, or a log.")
     check_lengths({"anomaly_score": request.anomaly_score, "gat_prob": request.gat_prob})
-    anomaly_score, gat_prob = np.array([request.anomaly_score, request.gat_prob])
-    return _answer(scorer.fuse(anomaly_score, gat_prob))
+    return answer(scorer.fuse(*np.array([request.anomaly_score, request.gat_prob])))
 
 
-def _fewest_rows(body: bytes) -> int:
-    """The rows that columns of JSON have at least, told without parsing them."""
-    return body.count(b",") // len(ScoreRequest.model_fields)
+def score_frames(
+    scorer: Scorer, vehicles: Vehicles, frames: Frames, vehicle: str | None, explain: bool
+) -> tuple[Scores, Seen, list[dict[str, Any]] | None]:
+    """Score traffic as its vehicle's, and explain the strongest flagged windows if asked to.
+
+    Raises:
+        NoVehicle, VehicleNeeded: see `Vehicles.see`.
+        InvalidInput: there is less than one window of it.
+    """
+    profile, seen = vehicles.see(scorer, frames, vehicle)
+    scores = scorer.score_frames(frames, profile)
+    if not explain:
+        return scores, seen, None
+    found = scorer.explain(frames, profile, EXPLAINED_WINDOWS)
+    return scores, seen, [asdict(explanation) for explanation in found]
 
 
-def _check_rows(rows: int, most: int) -> None:
-    if rows > most:
-        raise InvalidInput(f"There are over {most} rows.", "Send fewer at once.")
-
-
-def _answer(scores: Scores, log: LogReport | None = None) -> ScoreAnswer:
+def answer(
+    scores: Scores,
+    seen: Seen | None = None,
+    explanations: list[dict[str, Any]] | None = None,
+    log: LogReport | None = None,
+) -> ScoreAnswer:
+    """Put an answer together."""
     # The columns are right by construction; validating each number again would take longest.
-    return ScoreAnswer.model_construct(**{"vehicle": None, **scores.to_dict()}, log=log)
+    vehicle = None if seen is None else SeenAs.model_validate(seen)
+    return ScoreAnswer.model_construct(
+        **scores.to_dict(), vehicle=vehicle, explanations=explanations, log=log
+    )

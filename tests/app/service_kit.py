@@ -4,6 +4,7 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,8 @@ from app.main import create_app
 from app.server import Server, address_of, listen
 from app.settings import Settings
 from ml.can.frames import Frames
+from ml.can.simulation.capture import record
+from ml.can.simulation.config import SimulationConfig
 from ml.can.vocabulary import Vocabulary
 from ml.evaluation.baselines import Baselines
 from ml.experts.bank import EXPERTS, ExpertBank
@@ -144,6 +147,14 @@ def traffic(frames: int = 200, seed: int = 0) -> Frames:
         length=np.full(frames, 8, np.uint8),
         payload=rng.integers(0, 256, (frames, 8)).astype(np.uint8),
     )
+
+
+@cache
+def driving(
+    split: str = "train", vehicle: str = "alder", attack: str | None = None, seconds: float = 5.0
+) -> Frames:
+    """Traffic of a simulated vehicle, labelled."""
+    return record(SimulationConfig(seconds=seconds), split, vehicle, attack).frames
 
 
 def as_columns(frames: Frames) -> dict:

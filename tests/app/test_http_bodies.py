@@ -8,6 +8,7 @@ from service_kit import publish, running, until
 
 SCORES = {"anomaly_score": [0.2, 0.9], "gat_prob": [0.1, 0.8]}
 JSON = {"Content-Type": "application/json"}
+TEXT = {"Content-Type": "text/plain"}
 HEAD = b"POST /jobs/rehearse HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
@@ -85,7 +86,10 @@ def test_columns_have_a_limit_of_their_own_below_a_logs(tmp_path):
     with running(tmp_path, max_columns_bytes=100, max_log_bytes=1000) as service:
         client, body = service.client, b"x" * 101
         assert client.post("/score", content=body, headers=JSON).status_code == 413
-        log = client.post("/score", content=body, headers={"Content-Type": "text/plain"})
+        vehicle = "/vehicles/car/profile"
+        assert client.put(vehicle, content=body, headers=JSON).status_code == 413
+        assert client.put(vehicle, content=body * 10, headers=TEXT).status_code == 413
+        log = client.post("/score", content=body, headers=TEXT)
         assert log.status_code == 404  # there is no release, which is looked for later
 
 
@@ -96,7 +100,9 @@ def test_more_rows_than_allowed_are_refused_before_they_are_parsed(tmp_path):
         rows = {"anomaly_score": [0.5] * 4, "gat_prob": [0.5] * 4}
         by_count = service.client.post("/score", json=rows)
         unparsed = service.client.post("/score", content=b"," * 24, headers=JSON)
-    for answer in (by_count, unparsed):
+        frames = {"timestamp": [0.5] * 4, "id": [1] * 4, "data": [""] * 4}
+        profile = service.client.put("/vehicles/car/profile", json=frames)
+    for answer in (by_count, unparsed, profile):
         assert answer.status_code == 422
         assert "over 3 rows" in answer.json()["detail"]
 

@@ -14,6 +14,7 @@ VALUES = st.recursive(
     ATOMS, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(max_size=3), v, max_size=3)
 )
 BODIES = st.dictionaries(st.sampled_from(NAMES), VALUES | st.lists(ATOMS, max_size=25)) | VALUES
+FRAME = {"timestamp": [0.0], "id": [1], "data": ["00"]}
 FEW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -37,6 +38,8 @@ def check(answer):
 def test_any_json_is_answered(scoring_service, body, path):
     headers = {"Content-Type": "application/json"}
     check(scoring_service.client.post(path, content=json.dumps(body), headers=headers))
+    vehicle = "/vehicles/car/profile"
+    check(scoring_service.client.put(vehicle, content=json.dumps(body), headers=headers))
 
 
 @FEW
@@ -44,12 +47,22 @@ def test_any_json_is_answered(scoring_service, body, path):
 def test_any_bytes_are_answered(scoring_service, body, media):
     headers = {"Content-Type": media}
     check(scoring_service.client.post("/score", content=body, headers=headers))
+    check(scoring_service.client.put("/vehicles/car/profile", content=body, headers=headers))
 
 
 @FEW
 @given(text=st.text(min_size=1, max_size=30))
 def test_any_name_is_answered(scoring_service, text):
     client = scoring_service.client
-    for path in ("/jobs/{}", "/releases/{}", "/datasets/{}", "/presets/{}", "/problems/{}"):
+    for path in (
+        "/jobs/{}",
+        "/releases/{}",
+        "/datasets/{}",
+        "/presets/{}",
+        "/problems/{}",
+        "/vehicles/{}",
+    ):
         check(client.get(path.format(quote(text, safe="")), follow_redirects=True))
+    check(client.delete(f"/vehicles/{quote(text, safe='')}"))
+    check(client.post("/score", params={"vehicle": text}, json=FRAME))
     check(client.get("/jobs", params={"label": text, "kind": text, "cursor": text}))

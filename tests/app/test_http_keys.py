@@ -18,6 +18,7 @@ KEYS = ",".join(
         ("looker", "read", "k-read"),
         ("gateway", "score+read", "k-score"),
         ("trainer", "jobs", "k-jobs"),
+        ("garage", "vehicles", "k-vehicles"),
         ("boss", "admin", "k-admin"),
     )
 )
@@ -62,6 +63,22 @@ def test_a_key_opens_what_its_scopes_allow(guarded):
     assert ask(guarded, "POST", "/jobs/rehearse", "k-admin", json={}).status_code == 202
 
 
+def test_enrolling_vehicles_needs_a_scope_of_its_own_and_looking_at_them_does_not(guarded):
+    body = {"timestamp": [0.0], "id": [1], "data": ["00"]}
+
+    def statuses(key):
+        return [
+            ask(guarded, "PUT", "/vehicles/car/profile", key, json=body).status_code,
+            ask(guarded, "DELETE", "/vehicles/car", key).status_code,
+            ask(guarded, "GET", "/vehicles/car", key).status_code,
+        ]
+
+    assert statuses(None) == [401, 401, 401]
+    assert statuses("k-read") == statuses("k-score") == [403, 403, 404]
+    assert statuses("k-vehicles") == [422, 404, 403]
+    assert statuses("k-admin") == [422, 404, 404]
+
+
 @pytest.mark.parametrize("kind", ["fusion", "experts"])
 def test_a_job_that_moves_an_alias_needs_what_moving_an_alias_needs(guarded, kind):
     def status(key, **body):
@@ -98,7 +115,9 @@ def test_a_guarded_service_may_be_called_by_any_name(guarded):
 
 def test_keys_are_found_by_what_they_hash_to():
     keys = [ApiKey.parse(part) for part in KEYS.split(",")]
-    found = [find_key(keys, key) for key in ("k-read", "k-score", "k-jobs", "k-admin")]
+    found = [
+        find_key(keys, key) for key in ("k-read", "k-score", "k-jobs", "k-vehicles", "k-admin")
+    ]
     assert found == keys
     assert find_key(keys, "") is None
 
