@@ -46,3 +46,29 @@ Output = Annotated[
     ),
 ]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Drop bad lines of a log and count them.")]
+VehicleName = Annotated[
+    str,
+    typer.Argument(
+        metavar="VEHICLE",
+        help="The vehicle's name: letters, digits, '.', '_' and '-'.",
+        show_default=False,
+    ),
+]
+Remote = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="Ask the service that listens there; by default the local store, in --home.",
+        show_default=False,
+        rich_help_panel="Service",
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        envvar="CANFUSE_API_KEY",
+        help="API key, where the service needs one.",
+        show_default=False,
+        rich_help_panel="Service",
+    ),
+]

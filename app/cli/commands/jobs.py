@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import on_demand as work
-from app.cli.options import Json, Overrides
+from app.cli.options import Json, Key, Overrides
 
 if TYPE_CHECKING:
     from app.cli.work.client import Client
@@ -19,15 +19,6 @@ Url = Annotated[
     str,
     typer.Option(
         envvar="CANFUSE_URL", help="Where the service listens.", rich_help_panel="Service"
-    ),
-]
-Key = Annotated[
-    str | None,
-    typer.Option(
-        envvar="CANFUSE_API_KEY",
-        help="API key, where the service needs one.",
-        show_default=False,
-        rich_help_panel="Service",
     ),
 ]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]

@@ -22,15 +22,35 @@ def score(
         Path, typer.Argument(help="A CAN log in any format that is read.", show_default=False)
     ],
     *,
+    vehicle: Annotated[
+        str | None,
+        typer.Option(
+            help="The vehicle that it is from: an enrolled one, or one of the release's own.",
+            show_default=False,
+        ),
+    ] = None,
     release: Release = "production",
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one row a window.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Tell why the strongest flagged windows were flagged."),
+    ] = False,
     lenient: Lenient = False,
     output: Output = None,
     home: Home = None,
 ) -> None:
-    """Score a log here, without a service: a verdict for each window."""
+    """Score a log here, without a service: a verdict for each window.
+
+    The traffic is seen relative to the profile of its vehicle; `canfuse enrol` makes one.
+    """
     if as_json and as_csv:
         raise InvalidInput("--json and --csv exclude each other.", "Give one of them.")
     form = "json" if as_json else "csv" if as_csv else None
-    work.scoring.score(file, release, home, form=form, lenient=lenient, output=output)
+    work.scoring.score(
+        file,
+        work.scoring.Wish(vehicle, release, explain=explain, lenient=lenient),
+        home,
+        form=form,
+        output=output,
+    )

@@ -60,9 +60,18 @@ class Client:
         """POST JSON and parse the JSON answer."""
         return self._call("POST", path, json=body).json()
 
-    def send(self, path: str, content: bytes, media: str) -> Any:
-        """POST bytes of a media type and parse the JSON answer."""
-        return self._call("POST", path, content=content, headers={"Content-Type": media}).json()
+    def send(
+        self, path: str, content: bytes, media: str, method: str = "POST", **query: Any
+    ) -> Any:
+        """Send bytes and parse the JSON answer; queries that are None are left out."""
+        chosen = {name: value for name, value in query.items() if value is not None}
+        headers = {"Content-Type": media}
+        answer = self._call(method, path, content=content, headers=headers, params=chosen or None)
+        return answer.json()
+
+    def delete(self, path: str) -> None:
+        """DELETE what is there."""
+        self._call("DELETE", path)
 
     def download(self, path: str) -> Iterator[bytes]:
         """GET a file in pieces."""

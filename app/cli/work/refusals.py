@@ -45,12 +45,14 @@ def check(answer: httpx.Response) -> None:
     try:
         problem = answer.json()
         detail, hint = problem["detail"], problem.get("hint", "")
+        findings = problem.get("findings", [])
     except (ValueError, KeyError, TypeError):
         detail, hint = (
             f"The service answered {answer.status_code}.",
             "Is it canfuse that listens there?",
         )
+        findings = []
     default = (
         Unavailable if answer.status_code >= 500 or answer.status_code == 429 else InvalidInput
     )
-    raise _FAMILIES.get(answer.status_code, default)(detail, hint)
+    raise _FAMILIES.get(answer.status_code, default)(detail, hint, findings=findings)
