@@ -1,124 +1,139 @@
-"""Every detector on every capture, and pooled over each split."""
+"""Every detector on every capture, averaged over captures and pooled over each split."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ml.evaluation.metrics import (
-    Interval,
-    Labels,
-    Scores,
-    bootstrap_intervals,
-    confusion,
-    window_metrics,
-)
+from ml.evaluation.averages import against_rivals, attack_free, macro_averages
+from ml.evaluation.baselines import oracle_scores
+from ml.evaluation.captures import FUSED, CaptureScores, by_split
+from ml.evaluation.events import Events, capture_events, seconds_covered
+from ml.evaluation.levels import Units, frame_units, together, window_units
+from ml.evaluation.metrics import Metrics, window_metrics
+from ml.evaluation.thresholds import tune_threshold_at_fpr
 
-
-@dataclass(frozen=True)
-class CaptureScores:
-    """What the detectors said about one capture.
-
-    Attributes:
-        path: of the capture, as people know it.
-        split: the split it belongs to.
-        vehicle: whose bus it is.
-        attack: kind of attack, None for an attack-free capture.
-        labels: (W,), 1 where the window holds an attack.
-        window_start: (W,) seconds, time of the window's first frame.
-        window_end: (W,) seconds, time of its last frame.
-        scores: (W,) per detector name.
-    """
-
-    path: str
-    split: str
-    vehicle: str
-    attack: str | None
-    labels: Labels
-    window_start: NDArray[np.float64]
-    window_end: NDArray[np.float64]
-    scores: Mapping[str, Scores]
+FPR = 0.01
+Measured = dict[str, float | None]
 
 
-def compare(captures: Sequence[CaptureScores], thresholds: Mapping[str, float]) -> dict[str, Any]:
+def compare(captures: Sequence[CaptureScores], *, seed: int = 0) -> dict[str, Any]:
     """Measure every detector.
 
     Args:
         captures: in the order to report.
-        thresholds: per detector; those named here are measured, in this order.
+        seed: of the bootstrap.
 
     Returns:
-        JSON-able `{"captures": [{"path", "split", "vehicle", "attack", "windows",
-        "attack_windows", "detectors": {name: metrics}}], "splits": {split: {name: metrics}}}`,
-        a split's metrics over the windows of all its captures together.
+        JSON-able. `captures`: a row each with its `detectors`, each one's measures; `splits` and
+        `pooled`: the measures over the windows of several captures together; `macro`: the mean over
+        captures of each measure with its intervals over captures and over cars; `against`: the
+        fusion's lead over each rival in macro MCC, with an outcome; `attack_free`: false alarms on
+        attack-free captures; `levels`: the fusion by window, frame and event; `events`: by
+        detector; `without_shared`: the same without the windows that share traffic with the
+        training captures, None where there are none.
     """
+    seen = [capture.of_counted() for capture in captures]
+    rows = [
+        {**_row(known), "masked_windows": capture.masked}
+        for capture, known in zip(captures, seen, strict=True)
+    ]
+    shared = any(row["shared_windows"] for row in rows)
     return {
-        "captures": [_row(capture, thresholds) for capture in captures],
-        "splits": {
-            split: _detectors(*_pooled(members), thresholds)
-            for split, members in by_split(captures).items()
+        "captures": rows,
+        "splits": {split: _pooled(members) for split, members in by_split(seen).items()},
+        **_summary(seen, rows, seed),
+        "without_shared": _without_shared(seen, rows, seed) if shared else None,
+    }
+
+
+def _without_shared(
+    captures: Sequence[CaptureScores], rows: Sequence[dict[str, Any]], seed: int
+) -> dict[str, Any]:
+    kept = [capture.of_unshared() for capture in captures]
+    rows = [
+        _row(unshared) if row["shared_windows"] else row
+        for unshared, row in zip(kept, rows, strict=True)
+    ]
+    windows = sum(row["windows"] for row in rows)
+    return {"windows": windows, **_summary(kept, rows, seed)}
+
+
+def _summary(
+    captures: Sequence[CaptureScores], rows: Sequence[Mapping[str, Any]], seed: int
+) -> dict[str, Any]:
+    cars = [capture.vehicle for capture in captures]
+    measured = [row["detectors"] for row in rows]
+    pooled = _pooled(captures)
+    events = {name: Events.together(_events(captures, name)).to_dict() for name in pooled}
+    frames = together([u for c in captures if FUSED in pooled and (u := frame_units(c))])
+    return {
+        "pooled": pooled,
+        "macro": macro_averages(measured, cars, seed),
+        "against": against_rivals(measured, cars, seed),
+        "attack_free": attack_free(rows),
+        "levels": {
+            "window": pooled.get(FUSED),
+            "frame": frames.to_dict() if frames else None,
+            "event": events.get(FUSED),
+        },
+        "events": events,
+    }
+
+
+def _row(seen: CaptureScores) -> dict[str, Any]:
+    detectors = {name: _measured([seen], name) for name in seen.thresholds}
+    frames = frame_units(seen) if FUSED in detectors else None
+    return {
+        "path": seen.path,
+        "split": seen.split,
+        "vehicle": seen.vehicle,
+        "attack": seen.attack,
+        "windows": len(seen.labels),
+        "attack_windows": int(np.count_nonzero(seen.labels)),
+        "shared_windows": 0 if seen.shared is None else int(np.count_nonzero(seen.shared)),
+        "seconds": seconds_covered(seen.window_start, seen.window_end),
+        "thresholds": dict(seen.thresholds),
+        "detectors": detectors,
+        "oracle": _oracle(seen),
+        "levels": {
+            "window": detectors.get(FUSED),
+            "frame": frames.metrics().to_dict() if frames else None,
+            "event": capture_events(seen).to_dict() if FUSED in detectors else None,
         },
     }
 
 
-def compare_intervals(
-    captures: Sequence[CaptureScores], thresholds: Mapping[str, float], *, seed: int = 0
-) -> dict[str, dict[str, Mapping[str, Interval | None]]]:
-    """Bootstrap intervals over captures: split → detector → measure → interval or None."""
-    return {
-        split: {
-            name: bootstrap_intervals(_capture_counts(members, name, threshold), seed=seed)
-            for name, threshold in thresholds.items()
-        }
-        for split, members in by_split(captures).items()
-    }
+def _pooled(captures: Sequence[CaptureScores]) -> dict[str, Measured]:
+    names = captures[0].thresholds if captures else ()
+    return {name: _measured(captures, name) for name in names}
 
 
-def by_split(captures: Sequence[CaptureScores]) -> dict[str, list[CaptureScores]]:
-    """The captures of each split, splits in order of appearance."""
-    splits: dict[str, list[CaptureScores]] = {}
-    for capture in captures:
-        splits.setdefault(capture.split, []).append(capture)
-    return splits
+def _measured(captures: Sequence[CaptureScores], name: str) -> Measured:
+    units = [window_units(capture, name) for capture in captures]
+    measured = together(units) or Metrics(*[None] * 7)
+    return {**measured.to_dict(), "recall_at_fpr": _recall_at_fpr(units)}
 
 
-def pool(members: Sequence[CaptureScores], name: str) -> tuple[Labels, Scores]:
-    """Labels and one detector's scores of several captures, end to end."""
-    labels = np.concatenate([capture.labels for capture in members])
-    return labels, np.concatenate([capture.scores[name] for capture in members])
+def _recall_at_fpr(units: Sequence[Units]) -> float | None:
+    """Recall where at most 1 % of these very benign windows are flagged: it compares rankings."""
+    if len({unit.threshold for unit in units}) != 1:
+        return None
+    labels = np.concatenate([unit.attack for unit in units])
+    scores = np.concatenate([unit.scores for unit in units])
+    if not labels.any() or labels.all():
+        return None
+    return window_metrics(labels, scores, tune_threshold_at_fpr(labels, scores, FPR)).recall
 
 
-def _row(capture: CaptureScores, thresholds: Mapping[str, float]) -> dict[str, Any]:
-    return {
-        "path": capture.path,
-        "split": capture.split,
-        "vehicle": capture.vehicle,
-        "attack": capture.attack,
-        "windows": len(capture.labels),
-        "attack_windows": int(np.count_nonzero(capture.labels)),
-        "detectors": _detectors(capture.labels, capture.scores, thresholds),
-    }
+def _oracle(seen: CaptureScores) -> Measured | None:
+    if not {FUSED, "gat", "vgae"} <= set(seen.thresholds):
+        return None
+    best = oracle_scores(seen.scores["vgae"], seen.scores["gat"], seen.labels)
+    return window_metrics(seen.labels, best, seen.thresholds[FUSED]).to_dict()
 
 
-def _detectors(
-    labels: Labels, scores: Mapping[str, Scores], thresholds: Mapping[str, float]
-) -> dict[str, dict[str, float | None]]:
-    return {
-        name: window_metrics(labels, scores[name], threshold).to_dict()
-        for name, threshold in thresholds.items()
-    }
-
-
-def _pooled(members: Sequence[CaptureScores]) -> tuple[Labels, dict[str, Scores]]:
-    labels = np.concatenate([capture.labels for capture in members])
-    return labels, {name: pool(members, name)[1] for name in members[0].scores}
-
-
-def _capture_counts(
-    members: Sequence[CaptureScores], name: str, threshold: float
-) -> NDArray[np.int64]:
-    return np.stack([confusion(c.labels, c.scores[name], threshold) for c in members])
+def _events(captures: Sequence[CaptureScores], name: str) -> list[Events]:
+    return [capture_events(capture, name) for capture in captures]

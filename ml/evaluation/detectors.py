@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.can.datasets import Capture
-from ml.can.loading import LabelledCapture, load_labelled
-from ml.context import Span
-from ml.evaluation.comparison import CaptureScores
+from ml.can.loading import LabelledCapture
+from ml.evaluation.bars import Bars
+from ml.evaluation.captures import FUSED, CaptureScores, NodeScores
 from ml.scoring import Scorer
 
+_TUNED = ("gat", "vgae", "mean", "fixed_alpha", "logistic_regression")
 
-def detector_thresholds(scorer: Scorer) -> dict[str, float]:
+
+def detector_thresholds(scorer: Scorer, bars: Bars | None = None) -> dict[str, float]:
     """The verdict line of each detector, all tuned on the same prediction cache."""
     rivals = scorer.baselines.thresholds
-    names = ("gat", "vgae", "mean", "fixed_alpha", "logistic_regression")
-    return {"fused": scorer.threshold, **{name: rivals[name] for name in names}}
+    return {
+        FUSED: scorer.threshold,
+        **{name: rivals[name] for name in _TUNED},
+        **(bars.thresholds if bars else {}),
+    }
 
 
 def score_capture(
-    scorer: Scorer, labelled: LabelledCapture
-) -> tuple[CaptureScores, NDArray[np.float32]]:
-    """Every detector's scores of a capture's windows, and the alphas that the policy chose.
+    scorer: Scorer,
+    labelled: LabelledCapture,
+    bars: Bars | None = None,
+    *,
+    shared: NDArray[np.bool_] | None = None,
+) -> CaptureScores:
+    """Every detector's scores of a capture's windows.
 
     Args:
         scorer: the release.
-        labelled: the capture and its windows.
+        labelled: the capture and its windows under its car's profile.
+        bars: the bars without networks, where they were fitted.
+        shared: (W,) windows with traffic that is also in the training captures, where known.
     """
     capture, graphs = labelled.capture, labelled.graphs
     verdicts = scorer.score_graphs(graphs)
     rivals: Mapping[str, NDArray[np.float64]] = scorer.baselines.scores(
         verdicts.anomaly_score, verdicts.gat_prob
     )
-    scores = CaptureScores(
+    nodes = None
+    if graphs.attack_count is not None:
+        nodes = NodeScores(
+            graphs.node_ptr, verdicts.node_fused, graphs.frame_count, graphs.attack_count
+        )
+    return CaptureScores(
         path=capture.name,
         split=capture.split,
         vehicle=capture.vehicle,
@@ -44,19 +59,15 @@ def score_capture(
         window_start=graphs.start,
         window_end=graphs.end,
         scores={
-            "fused": verdicts.fused_score,
+            FUSED: verdicts.fused_score,
             "gat": verdicts.gat_prob,
             "vgae": verdicts.anomaly_score,
             **rivals,
+            **(bars.scores(graphs.window) if bars else {}),
         },
+        thresholds=detector_thresholds(scorer, bars),
+        counted=~labelled.enrolled,
+        shared=shared,
+        nodes=nodes,
+        alpha=verdicts.alpha,
     )
-    return scores, verdicts.alpha
-
-
-def score_captures(
-    scorer: Scorer, captures: Sequence[Capture], progress: Span
-) -> Iterator[tuple[CaptureScores, NDArray[np.float32]]]:
-    """Read and score captures one after the other, so that only one is in memory."""
-    for n, capture in enumerate(captures):
-        progress.progress("evaluate", n / len(captures), capture.name)
-        yield score_capture(scorer, load_labelled(capture, scorer.window))

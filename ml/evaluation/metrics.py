@@ -1,4 +1,4 @@
-"""How good verdicts are, window by window, and how sure that is.
+"""How good verdicts are, window by window.
 
 A measure that its inputs do not define is None, never 0: a capture without a single attack window
 has a false-positive rate and nothing else.
@@ -6,23 +6,22 @@ has a false-positive rate and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ml.errors import InvalidInput
 
 Scores = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
+Counts = NDArray[np.integer[Any]] | NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """One detector on one set of windows; None where undefined.
+    """One detector on one set of windows, or of frames; None where undefined.
 
     Attributes:
         f1: harmonic mean of precision and recall; 0 when there are attacks and none was found.
@@ -59,18 +58,39 @@ def window_metrics(labels: Labels, scores: Scores, threshold: float) -> Metrics:
         InvalidInput: lengths differ or a score is not a finite number.
     """
     attack, values = checked(labels, scores)
+    return weighted_metrics(values, threshold, attack, ~attack)
+
+
+def weighted_metrics(scores: Scores, threshold: float, attack: Counts, benign: Counts) -> Metrics:
+    """Every measure where each score stands for several units.
+
+    Args:
+        scores: (n,).
+        threshold: on the scale of the scores.
+        attack: (n,) how many attack units have this score.
+        benign: (n,) how many benign ones.
+    """
     found = {
-        name: _number(value) for name, value in rates(_counts(attack, values, threshold)).items()
+        name: _number(value)
+        for name, value in rates(weighted_confusion(scores, threshold, attack, benign)).items()
     }
-    has_attacks, has_benign = bool(attack.any()), not bool(attack.all())
-    auroc = float(roc_auc_score(attack, values)) if has_attacks and has_benign else None
-    ap = float(average_precision_score(attack, values)) if has_attacks else None
+    auroc, ap = ranking(scores, attack, benign)
     return Metrics(**found, auroc=auroc, ap=ap)
 
 
 def confusion(labels: Labels, scores: Scores, threshold: float) -> NDArray[np.int64]:
     """Counts of true positives, false positives, false negatives, true negatives, shape (4,)."""
-    return _counts(*checked(labels, scores), threshold)
+    attack, values = checked(labels, scores)
+    return weighted_confusion(values, threshold, attack, ~attack)
+
+
+def weighted_confusion(
+    scores: Scores, threshold: float, attack: Counts, benign: Counts
+) -> NDArray[np.int64]:
+    """`confusion` where each score stands for several units; (n,) each."""
+    flagged = np.asarray(scores) >= threshold
+    cells = (attack[flagged], benign[flagged], attack[~flagged], benign[~flagged])
+    return np.array([cell.sum(dtype=np.int64) for cell in cells])
 
 
 def rates(counts: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
@@ -95,50 +115,32 @@ def rates(counts: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
     }
 
 
-@dataclass(frozen=True)
-class Interval:
-    """Where a measure lies when other captures of the same sort had been recorded.
-
-    Attributes:
-        low: lower end.
-        high: upper end.
-    """
-
-    low: float
-    high: float
-
-
-def bootstrap_intervals(
-    counts: NDArray[Any],
-    *,
-    macro: bool = False,
-    draws: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Mapping[str, Interval | None]:
-    """Percentile intervals of the threshold measures, by resampling whole captures.
-
-    Windows of one capture are alike, so resampling windows would claim far too much certainty;
-    the capture is the unit that was sampled (cluster bootstrap, Davison & Hinkley 1997, §3.8).
+def ranking(scores: Scores, attack: Counts, benign: Counts) -> tuple[float | None, float | None]:
+    """Areas under the ROC curve and the precision-recall step curve, equal scores as one step.
 
     Args:
-        counts: (captures, 4) confusion counts, one row a capture.
-        macro: the mean of the captures' own measures (those defined) instead of the measure of
-            their pooled counts.
-        draws: resamples.
-        level: share of the resamples inside the interval.
-        seed: of the resampling.
+        scores: (n,).
+        attack: (n,) how many attack units have this score.
+        benign: (n,) how many benign ones.
 
     Returns:
-        An interval for each of `rates`; None with fewer than two captures or where undefined.
+        AUROC, None without attack or without benign units; average precision, None without attack.
     """
-    captures = len(counts)
-    if captures < 2:
-        return dict.fromkeys(rates(np.zeros((1, 4))))
-    generator = np.random.default_rng(seed)
-    weights = generator.multinomial(captures, np.full(captures, 1 / captures), size=draws)
-    drawn = _macro(weights, counts) if macro else rates(weights @ np.asarray(counts))
-    return {name: _interval(values, level) for name, values in drawn.items()}
+    order = np.argsort(scores)[::-1]
+    if not len(order):
+        return None, None
+    step = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    above, wrong = (np.cumsum(np.asarray(w, np.float64)[order])[step] for w in (attack, benign))
+    attacks, benigns = above[-1], wrong[-1]
+    if not attacks:
+        return None, None
+    found = np.diff(above, prepend=0)
+    # A step may hold no unit at all, where all its weights are 0.
+    precision = np.divide(above, above + wrong, out=np.zeros_like(above), where=above > 0)
+    ap = float(found @ precision / attacks)
+    if not benigns:
+        return None, ap
+    return float(np.diff(wrong, prepend=0) @ (above - found / 2) / (attacks * benigns)), ap
 
 
 def checked(labels: Labels, scores: Scores) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -154,34 +156,9 @@ def checked(labels: Labels, scores: Scores) -> tuple[NDArray[np.bool_], NDArray[
     return attack, values
 
 
-def _counts(
-    attack: NDArray[np.bool_], values: NDArray[np.float64], threshold: float
-) -> NDArray[np.int64]:
-    flagged = values >= threshold
-    cells = (attack & flagged, ~attack & flagged, attack & ~flagged, ~attack & ~flagged)
-    return np.array([np.count_nonzero(cell) for cell in cells], dtype=np.int64)
-
-
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(above, below, out=np.full_like(below, np.nan), where=below > 0)
 
 
 def _number(value: NDArray[np.float64]) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _macro(weights: NDArray[np.int64], counts: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
-    means = {}
-    for name, values in rates(counts).items():
-        defined = ~np.isnan(values)
-        total = (weights[:, defined] @ values[defined]).astype(np.float64)
-        means[name] = _ratio(total, weights[:, defined].sum(axis=1).astype(np.float64))
-    return means
-
-
-def _interval(values: NDArray[np.float64], level: float) -> Interval | None:
-    defined = values[~np.isnan(values)]
-    if not len(defined):
-        return None
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))

@@ -1,136 +1,156 @@
-"""One sentence that says whether the fusion earned its place."""
+"""What a report says first: whether the fusion beats its rivals, and where it does not."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from ml.evaluation.averages import LEAST_CAPTURES
+from ml.evaluation.captures import FUSED
+from ml.evaluation.style import look, split_title
 
-from ml.evaluation.comparison import CaptureScores, by_split
-from ml.evaluation.metrics import Interval, confusion, rates
-from ml.evaluation.style import look
-
-FUSED = "fused"
+_WORST_FIRST = ("worse", "no difference shown", "too few captures")
+_SAID = {
+    "worse": "worse than {}",
+    "no difference shown": "no difference shown to {}",
+    "too few captures": "too few captures to tell from {}",
+}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The fusion against its best rival.
+    """The fusion against each rival, family by family.
 
     Attributes:
-        wins: whether the fusion is better at four decimals.
-        sentence: the outcome with its figures.
-        doubt: what the captures' number leaves open, or "".
-        mean_f1: per detector, the mean over the scored splits of the split's pooled F1.
-        splits: names of the splits that count: the test splits with attacks.
-        rival: the best detector that is not the fusion.
-        difference: bootstrap interval of the lead over captures, where it can be given.
+        wins: whether it is better than every rival in every family.
+        sentence: the outcome.
+        doubts: what else one must know to believe it.
     """
 
     wins: bool
     sentence: str
-    doubt: str = ""
-    mean_f1: Mapping[str, float] | None = None
-    splits: tuple[str, ...] = ()
-    rival: str | None = None
-    difference: Interval | None = None
+    doubts: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able fields."""
+        return asdict(self)
 
 
-def judge(
-    comparison: Mapping[str, Any],
-    captures: Sequence[CaptureScores],
-    thresholds: Mapping[str, float],
-) -> Verdict:
-    """Compare the fusion with its best rival on the test splits.
+def judge(families: Sequence[Mapping[str, Any]]) -> Verdict:
+    """Say whether the fusion is better than each rival in macro MCC.
 
-    The best rival is chosen on the same test splits, which favours the rival.
+    A family with fewer than `LEAST_CAPTURES` captures that have attacks cannot tell; where others
+    can, it is left out of the sentence and named among the doubts.
+
+    Args:
+        families: what `compare` gave for each, with its `name`.
     """
-    splits = scored_splits(comparison)
-    if not splits:
-        return Verdict(wins=False, sentence="No split has both attacks and a fused score to judge.")
-    mean_f1 = {
-        name: float(np.mean([comparison["splits"][split][name]["f1"] for split in splits]))
-        for name in comparison["splits"][splits[0]]
-    }
-    rivals = {name: value for name, value in mean_f1.items() if name != FUSED}
-    own = mean_f1[FUSED]
-    if not rivals:
-        sentence = f"The learnt fusion reaches F1 {own:.4f} on test; no rival was measured."
-        return Verdict(wins=False, sentence=sentence, mean_f1=mean_f1, splits=splits)
-    rival = max(rivals, key=lambda name: rivals[name])
-    lead = round(own, 4) - round(rivals[rival], 4)
-    difference = _difference([c for c in captures if c.split in splits], rival, thresholds)
+    judged = [family for family in families if family["against"] and _captures(family)]
+    if not judged:
+        return Verdict(wins=False, sentence=_nothing(families))
+    telling = [family for family in judged if _captures(family) >= LEAST_CAPTURES]
+    silent = [family for family in judged if _captures(family) < LEAST_CAPTURES]
+    if not telling:
+        return Verdict(wins=False, sentence=_too_few(judged))
+    short = {_name(family): _shortcomings(family["against"]) for family in telling}
+    short = {name: said for name, said in short.items() if said}
+    doubts = (*_of_cars(telling), *_of_ties(telling), *_left_out(silent))
+    if not short:
+        where = _listed([_name(family) for family in telling])
+        sentence = f"The learnt fusion beats every rival in macro MCC ({where})."
+        return Verdict(wins=True, sentence=sentence, doubts=doubts)
+    told = "; ".join(f"{said} ({name})" for name, said in short.items())
     return Verdict(
-        wins=lead > 0,
-        sentence=_sentence(own, rivals[rival], rival, len(splits), tested=tested(splits)),
-        doubt=_doubt(difference),
-        mean_f1=mean_f1,
-        splits=splits,
-        rival=rival,
-        difference=difference,
+        wins=False,
+        sentence=f"The learnt fusion does not beat every rival in macro MCC: {told}.",
+        doubts=doubts,
     )
 
 
-def tested(splits: Sequence[str]) -> bool:
-    """Whether these are test splits."""
-    return any(name.startswith("test") for name in splits)
+def _shortcomings(against: Mapping[str, Mapping[str, Any]]) -> str:
+    rivals: defaultdict[str, list[str]] = defaultdict(list)
+    for rival, lead in against.items():
+        rivals[lead["outcome"]].append(f"{look(rival).label} {_signed(lead['mean'])}")
+    return ", ".join(
+        _SAID[outcome].format(_listed(rivals[outcome]))
+        for outcome in _WORST_FIRST
+        if rivals[outcome]
+    )
 
 
-def scored_splits(comparison: Mapping[str, Any]) -> tuple[str, ...]:
-    """The test splits (all splits where none is a test split) with an F1 of the fusion."""
-    splits = comparison["splits"]
-    tests = [name for name in splits if name.startswith("test")] or list(splits)
-    return tuple(s for s in tests if splits[s].get(FUSED, {}).get("f1") is not None)
+def _nothing(families: Sequence[Mapping[str, Any]]) -> str:
+    if any(FUSED in family["macro"] and _captures(family) for family in families):
+        return "The learnt fusion was measured without any rival, so there is nothing to judge."
+    return "No capture has both attacks and benign windows, so there is nothing to judge."
 
 
-def _sentence(own: float, best: float, rival: str, splits: int, *, tested: bool) -> str:
-    where = "on the test split" if splits == 1 else f"on average over {splits} test splits"
-    if not tested:
-        where = "on the captures it was trained on, which says nothing about new traffic"
-    lead = round(own, 4) - round(best, 4)
-    outcome = "beats" if lead > 0 else "does not beat"
-    figures = f"F1 {own:.4f} against {best:.4f}, {_signed(lead)}" if lead else f"both F1 {own:.4f}"
-    return f"The learnt fusion {outcome} its best rival ({look(rival).label}) {where}: {figures}."
+def _too_few(families: Sequence[Mapping[str, Any]]) -> str:
+    """One sentence with the best rival over all captures, without a claim."""
+    total = sum(_captures(family) for family in families)
+    mean = {
+        name: sum(f["macro"][name]["mcc"]["mean"] * _captures(f) for f in families) / total
+        for name in families[0]["macro"]
+    }
+    best = max((name for name in mean if name != FUSED), key=lambda name: mean[name])
+    captures = "One capture" if total == 1 else f"{total} captures"
+    return (
+        f"{captures} with attacks cannot tell whether the learnt fusion beats its rivals: mean MCC "
+        f"{mean[FUSED]:.4f} against {mean[best]:.4f} of {look(best).label}, the best of them here."
+    )
+
+
+def _of_cars(families: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Wins that do not survive drawing cars instead of captures."""
+    doubts = []
+    for family in families:
+        unsure = [
+            look(rival).label
+            for rival, lead in family["against"].items()
+            if lead["outcome"] == "better" and not (lead["cars_low"] or 0) > 0
+        ]
+        if unsure:
+            doubts.append(
+                f"{_name(family)}: captures of one car are alike. Drawing cars instead of captures,"
+                f" the lead over {_listed(unsure)} is not shown."
+            )
+    return doubts
+
+
+def _of_ties(families: Sequence[Mapping[str, Any]]) -> list[str]:
+    doubts = []
+    for family in families:
+        few = [
+            f"{look(rival).label} ({lead['differing']} of {lead['captures']})"
+            for rival, lead in family["against"].items()
+            if lead["outcome"] in ("better", "worse") and lead["differing"] < LEAST_CAPTURES
+        ]
+        if few:
+            doubts.append(
+                f"{_name(family)}: few captures tell the fusion from {_listed(few)} at all."
+            )
+    return doubts
+
+
+def _left_out(families: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not families:
+        return []
+    told = _listed([f"{_name(family)} ({_captures(family)})" for family in families])
+    return [f"Too few captures with attacks to judge by themselves: {told}."]
+
+
+def _captures(family: Mapping[str, Any]) -> int:
+    return int(family["macro"][FUSED]["mcc"]["captures"]) if FUSED in family["macro"] else 0
+
+
+def _name(family: Mapping[str, Any]) -> str:
+    return split_title(family["name"])
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _signed(value: float) -> str:
     return f"{value:+.4f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _doubt(difference: Interval | None) -> str:
-    if difference is None:
-        return "A split has a single capture, so how sure this is cannot be told."
-    span = f"between {_signed(difference.low)} and {_signed(difference.high)}"
-    told = f"Over resampled captures the difference lies {span} (95 % interval)"
-    chance = difference.low <= 0 <= difference.high
-    return f"{told}: it may be chance." if chance else f"{told}."
-
-
-def _difference(
-    captures: Sequence[CaptureScores], rival: str, thresholds: Mapping[str, float]
-) -> Interval | None:
-    """Paired: each resample measures both detectors on the same captures of every split."""
-    generator = np.random.default_rng(0)
-    leads = []
-    for members in by_split(captures).values():
-        if len(members) < 2:
-            return None
-        draws = generator.multinomial(len(members), np.full(len(members), 1 / len(members)), 2000)
-        own, other = (_f1(members, name, thresholds[name], draws) for name in (FUSED, rival))
-        leads.append(own - other)
-    lead = np.mean(leads, axis=0)
-    defined = lead[~np.isnan(lead)]
-    if not len(defined):
-        return None
-    low, high = np.quantile(defined, [0.025, 0.975])
-    return Interval(float(low), float(high))
-
-
-def _f1(
-    members: Sequence[CaptureScores], name: str, threshold: float, draws: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    counts = np.stack([confusion(c.labels, c.scores[name], threshold) for c in members])
-    return rates(draws @ counts)["f1"]

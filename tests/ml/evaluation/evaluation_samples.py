@@ -3,11 +3,12 @@
 import numpy as np
 
 from ml.evaluation.baselines import Baselines
-from ml.evaluation.comparison import CaptureScores
+from ml.evaluation.captures import CaptureScores, NodeScores
 
 DETECTORS = ["fused", "gat", "vgae", "mean", "fixed_alpha", "logistic_regression"]
 THRESHOLDS = dict.fromkeys(DETECTORS, 0.5)
 RIVALS = Baselines(alpha=0.6, anomaly_weight=3.0, gat_weight=5.0, bias=-4.0, thresholds={})
+NODES = 3
 
 
 def sample_capture(
@@ -20,8 +21,13 @@ def sample_capture(
     windows: int = 300,
     path: str | None = None,
     fused_quality: float = 0.35,
+    masked: int = 0,
+    shared: int = 0,
 ) -> CaptureScores:
-    """A capture with two bursts of attack, expert scores that see them, and the rivals' scores."""
+    """A capture with two bursts of attack, expert scores that see them, and the rivals' scores.
+
+    The first `masked` windows count nowhere, the last `shared` ones are in the training traffic.
+    """
     generator = np.random.default_rng(seed)
     labels = np.zeros(windows, np.uint8)
     if attacked:
@@ -32,6 +38,7 @@ def sample_capture(
         for lift, noise in ((0.3, 0.15), (0.4, 0.12), (fused_quality, 0.08))
     )
     start = 1_672_531_200.0 + np.arange(windows) * 0.05
+    place = np.arange(windows)
     return CaptureScores(
         path=path or f"hcrl_sa/{split}/{attack or 'attack-free'}-{vehicle}-{seed}.parquet",
         split=split,
@@ -41,4 +48,17 @@ def sample_capture(
         window_start=start,
         window_end=start + 0.049,
         scores={"fused": fused, "gat": gat, "vgae": anomaly, **RIVALS.scores(anomaly, gat)},
+        thresholds=THRESHOLDS,
+        counted=place >= masked if masked else None,
+        shared=place >= windows - shared if shared else None,
+        nodes=_nodes(labels, fused, generator),
+        alpha=generator.choice(np.linspace(0, 1, 21), windows),
     )
+
+
+def _nodes(labels: np.ndarray, fused: np.ndarray, generator: np.random.Generator) -> NodeScores:
+    """Three ids a window; the first has the window's score and the attack frames."""
+    score = np.repeat(fused, NODES) * np.tile([1.0, 0.5, 0.2], len(labels))
+    frames = generator.integers(2, 40, len(score))
+    attacks = np.where(np.arange(len(score)) % NODES == 0, np.repeat(labels, NODES), 0)
+    return NodeScores(np.arange(len(labels) + 1) * NODES, score, frames, attacks)

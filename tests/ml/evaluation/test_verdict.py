@@ -1,76 +1,104 @@
+from dataclasses import replace
+
 import pytest
-from evaluation_samples import THRESHOLDS, sample_capture
+from evaluation_samples import sample_capture
 
 from ml.evaluation.comparison import compare
 from ml.evaluation.verdict import Verdict, judge
 
-KNOWN, UNKNOWN = "test_01_known_vehicle_known_attack", "test_02_unknown_vehicle_known_attack"
+KNOWN, UNKNOWN = "test_01_known_vehicle_known_attack", "Leave out: vehicle"
 
 
-def verdict_on(captures, thresholds=THRESHOLDS) -> Verdict:
-    return judge(compare(captures, thresholds), captures, thresholds)
+def captures_of(quality: float, count: int = 8, **other) -> list:
+    cars = ["kia", "sonata", "spark", "golf"]
+    return [
+        sample_capture(seed=s, fused_quality=quality, vehicle=cars[s % 4], **other)
+        for s in range(count)
+    ]
 
 
-def captures_of(quality: float, *, count: int = 3, split: str = KNOWN) -> list:
-    return [sample_capture(seed=s, fused_quality=quality, split=split) for s in range(count)]
+def with_fused(capture, scores, **other):
+    """The capture with other fused scores, and the GAT as the only rival."""
+    columns = {**capture.scores, "fused": scores}
+    return replace(capture, scores=columns, thresholds={"fused": 0.5, "gat": 0.5}, **other)
 
 
-def test_a_better_fusion_beats_the_best_rival_by_the_difference_of_their_f1():
-    verdict = verdict_on(captures_of(0.6))
-    best = max(value for name, value in verdict.mean_f1.items() if name != "fused")
-    lead = round(verdict.mean_f1["fused"], 4) - round(best, 4)
+def verdict_on(**families) -> Verdict:
+    return judge([{"name": name, **compare(captures)} for name, captures in families.items()])
+
+
+def test_a_better_fusion_beats_every_rival_and_the_families_are_named():
+    verdict = verdict_on(**{KNOWN: captures_of(0.8), UNKNOWN: captures_of(0.8)})
     assert verdict.wins
-    assert "beats its best rival" in verdict.sentence
-    assert f"+{lead:.4f}" in verdict.sentence
-    assert verdict.difference.low <= lead <= verdict.difference.high
+    assert verdict.sentence == (
+        "The learnt fusion beats every rival in macro MCC (Test 01: known vehicle, known attack "
+        "and Leave out: vehicle)."
+    )
 
 
 def test_a_worse_fusion_is_said_to_be_worse_in_the_first_words():
-    verdict = verdict_on(captures_of(0.1))
+    verdict = verdict_on(**{KNOWN: captures_of(0.1)})
     assert not verdict.wins
-    assert verdict.sentence.startswith("The learnt fusion does not beat its best rival")
-    assert "\N{MINUS SIGN}" in verdict.sentence
+    said = "The learnt fusion does not beat every rival in macro MCC: worse than GAT alone"
+    assert verdict.sentence.startswith(f"{said} \N{MINUS SIGN}")
+
+
+def test_one_family_that_is_not_won_is_enough_to_say_so():
+    verdict = verdict_on(**{KNOWN: captures_of(0.8), UNKNOWN: captures_of(0.1)})
+    assert not verdict.wins
+    assert "(Leave out: vehicle)" in verdict.sentence
+    assert "known vehicle" not in verdict.sentence
 
 
 def test_an_equal_fusion_does_not_win():
-    captures = captures_of(0.3)
-    for capture in captures:
-        capture.scores["fused"] = capture.scores["gat"]
-    verdict = verdict_on(captures, {"fused": 0.5, "gat": 0.5})
+    captures = [with_fused(c, c.scores["gat"]) for c in captures_of(0.3)]
+    verdict = verdict_on(**{KNOWN: captures})
     assert not verdict.wins
-    assert "both F1" in verdict.sentence
-    assert "may be chance" in verdict.doubt
+    assert "no difference shown to GAT alone +0.0000" in verdict.sentence
 
 
-def test_every_test_split_with_attacks_weighs_the_same():
-    captures = [*captures_of(0.6, count=4), *captures_of(0.1, count=2, split=UNKNOWN)]
-    captures.append(sample_capture(split="test_03_suppress", attack="suppress", attacked=False))
-    found = compare(captures, THRESHOLDS)
-    verdict = judge(found, captures, THRESHOLDS)
-    by_hand = (found["splits"][KNOWN]["fused"]["f1"] + found["splits"][UNKNOWN]["fused"]["f1"]) / 2
-    assert verdict.splits == (KNOWN, UNKNOWN)
-    assert verdict.mean_f1["fused"] == pytest.approx(by_hand)
+def test_a_lead_on_a_few_captures_is_doubted():
+    captures = captures_of(0.3, 20)
+    for n, capture in enumerate(captures):
+        scores = capture.labels if n < 4 else capture.scores["gat"]
+        captures[n] = with_fused(capture, scores)
+    verdict = verdict_on(**{KNOWN: captures})
+    assert verdict.wins
+    assert any("GAT alone (4 of 20)" in doubt for doubt in verdict.doubts)
 
 
-def test_training_captures_do_not_count_where_there_are_test_captures():
-    captures = [*captures_of(0.1), *captures_of(0.6, split="train_02_with_attacks")]
-    assert verdict_on(captures).splits == (KNOWN,)
+def test_a_lead_that_one_car_makes_is_doubted():
+    captures = captures_of(0.3, 12)
+    for n, capture in enumerate(captures):
+        own = n % 4 == 0 or n % 4 == 1
+        scores = capture.labels if own else capture.scores["gat"]
+        captures[n] = with_fused(capture, scores, vehicle="kia" if own else "sonata")
+    verdict = verdict_on(**{KNOWN: captures})
+    assert any("Drawing cars instead of captures" in doubt for doubt in verdict.doubts)
 
 
-def test_a_single_capture_leaves_the_certainty_open():
-    verdict = verdict_on(captures_of(0.6, count=1))
-    assert verdict.difference is None
-    assert "cannot be told" in verdict.doubt
+def test_few_captures_claim_nothing():
+    verdict = verdict_on(**{KNOWN: captures_of(0.8, 1), UNKNOWN: captures_of(0.8, 2)})
+    assert not verdict.wins
+    assert verdict.sentence.startswith("3 captures with attacks cannot tell")
+
+
+def test_a_family_too_small_to_judge_is_named_beside_those_that_are_not():
+    verdict = verdict_on(**{KNOWN: captures_of(0.8, 2), UNKNOWN: captures_of(0.8)})
+    assert verdict.wins
+    assert verdict.sentence.endswith("(Leave out: vehicle).")
+    assert any("Test 01: known vehicle, known attack (2)" in doubt for doubt in verdict.doubts)
 
 
 @pytest.mark.parametrize("captures", [[], [sample_capture(attacked=False)]])
 def test_without_attacks_nothing_is_claimed(captures):
-    verdict = verdict_on(captures)
+    verdict = verdict_on(**{KNOWN: captures})
     assert not verdict.wins
-    assert verdict.sentence.startswith("No split has")
+    assert "nothing to judge" in verdict.sentence
 
 
 def test_a_fusion_without_rivals_wins_nothing():
-    verdict = verdict_on(captures_of(0.6), {"fused": 0.5})
+    captures = [replace(c, thresholds={"fused": 0.5}) for c in captures_of(0.6)]
+    verdict = verdict_on(**{KNOWN: captures})
     assert not verdict.wins
-    assert "no rival" in verdict.sentence
+    assert "without any rival" in verdict.sentence

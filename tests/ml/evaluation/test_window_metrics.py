@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from ml.errors import InvalidInput
-from ml.evaluation.metrics import bootstrap_intervals, confusion, rates, window_metrics
+from ml.evaluation.metrics import confusion, ranking, rates, weighted_metrics, window_metrics
 
 
 def random_windows(seed: int, size: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -80,31 +80,24 @@ def test_rates_of_large_counts_do_not_overflow():
     assert measured["mcc"][0] == pytest.approx(1.0)
 
 
-def test_an_interval_needs_two_captures():
-    intervals = bootstrap_intervals(np.array([[5, 1, 2, 90]]))
-    assert set(intervals.values()) == {None}
+def test_a_score_that_stands_for_many_units_counts_as_that_many():
+    generator = np.random.default_rng(3)
+    scores = np.round(generator.random(40), 1)
+    attack, benign = generator.integers(0, 4, (2, 40))
+    repeated = np.concatenate([np.repeat(scores, attack), np.repeat(scores, benign)])
+    labels = np.repeat([1, 0], [attack.sum(), benign.sum()])
+    weighted = weighted_metrics(scores, 0.5, attack, benign).to_dict()
+    assert weighted == pytest.approx(window_metrics(labels, repeated, 0.5).to_dict())
 
 
-def test_an_interval_holds_the_pooled_measure_and_repeats_with_its_seed():
-    counts = np.array([[50, 1, 2, 900], [10, 30, 20, 400], [70, 0, 3, 800], [5, 2, 5, 100]])
-    intervals = bootstrap_intervals(counts, seed=3)
-    assert intervals == bootstrap_intervals(counts, seed=3)
-    assert intervals["f1"].low < rates(counts.sum(axis=0))["f1"] < intervals["f1"].high
+@given(st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=50))
+def test_a_ranking_does_not_depend_on_order_or_on_the_scale_of_scores(rows):
+    attack = np.array([label for label, _ in rows])
+    scores = np.array([score for _, score in rows], np.float64)
+    turned = slice(None, None, -1)
+    first = ranking(scores, attack, ~attack)
+    assert first == pytest.approx(ranking(np.exp(scores)[turned], attack[turned], ~attack[turned]))
 
 
-def test_identical_captures_leave_no_uncertainty():
-    intervals = bootstrap_intervals(np.tile([50, 1, 2, 900], (6, 1)))
-    assert intervals["mcc"].low == pytest.approx(intervals["mcc"].high)
-
-
-def test_a_macro_interval_leaves_out_captures_where_the_measure_is_undefined():
-    attacked, benign = [8, 0, 2, 90], [0, 10, 0, 90]
-    macro = bootstrap_intervals(np.array([attacked, attacked, benign, benign]), macro=True)
-    expected = float(rates(np.array(attacked))["f1"])
-    assert (macro["f1"].low, macro["f1"].high) == pytest.approx((expected, expected))
-
-
-def test_captures_without_any_attack_have_an_interval_for_the_false_positive_rate_alone():
-    intervals = dict(bootstrap_intervals(np.array([[0, 10, 0, 90], [0, 20, 0, 80]])))
-    assert 0.1 <= intervals.pop("fpr").low <= 0.2
-    assert set(intervals.values()) == {None}
+def test_nothing_is_ranked_where_there_is_nothing():
+    assert ranking(np.zeros(0), np.zeros(0, int), np.zeros(0, int)) == (None, None)
