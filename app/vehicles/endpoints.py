@@ -14,6 +14,7 @@ from app.scoring.traffic import Sent
 from app.state import TheServices
 from app.vehicles.enrolment import LONGEST_SECONDS, enrol
 from app.vehicles.learnt import LearntProfile, learnt
+from app.vehicles.picture import picture
 from app.vehicles.schemas import EnrolledVehicle, VehicleDetails, VehicleList
 from app.vehicles.service import details, listing
 from ml.can.profiles.card import LONGEST_SOURCE, VEHICLE, VERSION
@@ -61,6 +62,19 @@ def show_profile(
 ) -> LearntProfile:
     """What was learnt of a vehicle: its identifiers, how often they come and what they carry."""
     return learnt(services.vehicles.store.load(vehicle, version))
+
+
+@router.get(
+    "/vehicles/{vehicle}/picture",
+    summary="Draw what was learnt",
+    response_class=Response,
+    **guard("read", 404, 409),
+)
+def draw_profile(services: TheServices, vehicle: Vehicle) -> Response:
+    """The same as an SVG image: a row an identifier, a field a byte."""
+    drawn = picture(vehicle, learnt(services.vehicles.store.load(vehicle)))
+    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return Response(drawn, media_type="image/svg+xml", headers=headers)
 
 
 @router.put(

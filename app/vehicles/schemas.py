@@ -44,6 +44,7 @@ class VehicleLinks(BaseModel):
 
     self: str
     profile: str = Field(description="What was learnt of it.")
+    picture: str = Field(description="The same as an image.")
 
 
 class VehicleCard(ProfileSummary):
@@ -57,7 +58,7 @@ class VehicleCard(ProfileSummary):
         """Tell about a vehicle."""
         here = f"/vehicles/{card.vehicle}"
         summary = ProfileSummary.model_validate(card).model_dump()
-        links = VehicleLinks(self=here, profile=f"{here}/profile")
+        links = VehicleLinks(self=here, profile=f"{here}/profile", picture=f"{here}/picture")
         return cls(**summary, vehicle=card.vehicle, links=links)
 
 

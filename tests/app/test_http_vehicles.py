@@ -1,5 +1,7 @@
 """Vehicles are enrolled, shown and forgotten; what will not do is refused with its reasons."""
 
+from xml.etree import ElementTree as ET
+
 import numpy as np
 import pytest
 from service_kit import as_columns, driving, running
@@ -23,13 +25,18 @@ def log(tmp_path_factory):
     }
 
 
+@pytest.fixture(autouse=True)
+def _forgotten_afterwards(service):
+    yield
+    for vehicle in known(service):
+        service.client.delete(f"/vehicles/{vehicle}")
+
+
 @pytest.fixture
 def enrolled(service, log):
-    """The service with one vehicle; none is left afterwards."""
+    """The service with one vehicle."""
     put(service, "car", content=log[".parquet"], headers=PARQUET)
-    yield service
-    for card in service.client.get("/vehicles").json()["vehicles"]:
-        service.client.delete(f"/vehicles/{card['vehicle']}")
+    return service
 
 
 def put(service, vehicle="car", query="", **body):
@@ -107,6 +114,16 @@ def test_what_was_learnt_of_each_identifier_can_be_read(enrolled):
     assert any(row["checksum"] for row in learnt["ids"])
 
 
+def test_what_was_learnt_can_be_looked_at(enrolled):
+    answer = enrolled.client.get(enrolled.client.get("/vehicles/car").json()["links"]["picture"])
+    assert answer.headers["content-type"] == "image/svg+xml"
+    drawn = ET.fromstring(answer.text)  # noqa: S314 - from our own service
+    told = "".join(drawn.itertext())
+    for row in enrolled.client.get("/vehicles/car/profile").json()["ids"]:
+        assert row["id"] in told
+    assert "script" not in answer.text
+
+
 def test_traffic_that_is_too_short_is_refused_even_if_findings_are_accepted(service):
     short = as_columns(part(driving(), 0.8))
     for query in ("", "?accept_findings=true"):
@@ -136,7 +153,6 @@ def test_traffic_that_looks_attacked_is_refused_unless_the_findings_are_accepted
     accepted = put(service, query="?accept_findings=true", json=attacked)
     assert accepted.status_code == 201
     assert "refusal" in {finding["severity"] for finding in accepted.json()["findings"]}
-    service.client.delete("/vehicles/car")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +231,6 @@ def test_pauses_of_the_bus_separate_recordings(service):
     put(service, json=as_columns(later)).raise_for_status()
     shown = service.client.get("/vehicles/car").json()
     assert round(shown["seconds"]) == 10
-    service.client.delete("/vehicles/car")
 
 
 def test_vehicles_outlive_the_service_and_a_bad_line_can_be_dropped(tmp_path, log):

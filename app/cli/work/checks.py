@@ -46,6 +46,7 @@ def look(settings: Settings) -> Iterator[Finding]:
         "Broker": findings.broker,
         "Datasets": findings.datasets,
         "Release": findings.release,
+        "Vehicles": findings.vehicles,
         "Service": findings.service,
     }
     for what, check in checks.items():

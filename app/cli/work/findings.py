@@ -14,6 +14,8 @@ from typing import Literal
 
 from app.settings import Settings
 from ml.can.datasets import dataset_names
+from ml.can.profiles.card import ProfileCorrupt
+from ml.can.profiles.store import ProfileStore
 from ml.releases import ReleaseStore
 from workers.broker import EmbeddedBroker
 from workers.broker_setup import answers, find_program, find_url
@@ -146,6 +148,29 @@ def release(settings: Settings) -> Finding:
     return Finding(
         "Release", "ok", f"{settings.release_alias} is {manifest.version} ({manifest.name})"
     )
+
+
+def vehicles(settings: Settings) -> Finding:
+    """Which vehicles are enrolled, and whether their profiles are whole."""
+    store = ProfileStore(settings.workspace.vehicles)
+    names = store.names()
+    damaged = [name for name in names if not _is_whole(store, name)]
+    if damaged:
+        hint = "Enrol these again with `canfuse enrol`, or delete them."
+        return Finding("Vehicles", "failed", f"damaged: {', '.join(damaged)}", hint)
+    if not names:
+        hint = "Enrol yours with `canfuse enrol`, unless the release was trained on it."
+        return Finding("Vehicles", "advice", "none is enrolled", hint)
+    return Finding("Vehicles", "ok", f"{len(names)} enrolled: {', '.join(names[:10])}")
+
+
+def _is_whole(store: ProfileStore, vehicle: str) -> bool:
+    try:
+        store.card(vehicle)
+        store.load(vehicle)
+    except ProfileCorrupt:
+        return False
+    return True
 
 
 def service(settings: Settings) -> Finding:

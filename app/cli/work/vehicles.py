@@ -21,6 +21,13 @@ from ml.can.readers import read_log
 from ml.errors import CanfuseError
 
 SHOWN_IDS = 200
+_KINDS = {
+    "constant": "dim",
+    "state": "yellow",
+    "counter": "cyan",
+    "checksum": "magenta",
+    "sensor": "green",
+}
 _STYLES = {"refusal": "red", "warning": "yellow"}
 
 
@@ -137,11 +144,13 @@ def _show_ids(ids: Sequence[dict[str, Any]]) -> None:
         say(f"… and {len(ids) - SHOWN_IDS} more; --json gives all.")
 
 
-def _carries(row: dict[str, Any]) -> str:
+def _carries(row: dict[str, Any]) -> Text:
     """What its bytes are, as in `2 constant, sensor, counter`."""
     runs = [(kind, len(list(same))) for kind, same in groupby(b["kind"] for b in row["bytes"])]
-    told = ", ".join(kind if n == 1 else f"{n} {kind}" for kind, n in runs)
-    return f"{told}; checksum" if row["checksum"] else told
+    told = Text(", ").join(
+        Text(kind if n == 1 else f"{n} {kind}", style=_KINDS.get(kind, "")) for kind, n in runs
+    )
+    return told.append("; checksum", style=_KINDS["checksum"]) if row["checksum"] else told
 
 
 def _date(card: dict[str, Any]) -> str:

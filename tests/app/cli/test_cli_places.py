@@ -22,7 +22,7 @@ def test_verify_fails_where_something_is_missing(cli, monkeypatch):
     monkeypatch.setenv("CANFUSE_DATABASE_URL", "mysql://somewhere")
     assert cli("verify") == 1
     assert cli.out.count("✖") == 2
-    assert "2 of 9 checks failed" in cli.out
+    assert "2 of 10 checks failed" in cli.out
     assert "unset CANFUSE_REDIS_URL" in cli.out
 
 
