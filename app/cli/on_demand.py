@@ -16,11 +16,13 @@ if TYPE_CHECKING:
         evaluation,
         jobs,
         presets,
+        protocol,
         releases,
         scoring,
         service,
         simulation,
         training,
+        vehicles,
     )
 
 __all__ = [
@@ -32,11 +34,13 @@ __all__ = [
     "evaluation",
     "jobs",
     "presets",
+    "protocol",
     "releases",
     "scoring",
     "service",
     "simulation",
     "training",
+    "vehicles",
 ]
 
 

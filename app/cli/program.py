@@ -16,13 +16,16 @@ from app.cli.commands import (
     cache,
     data,
     demo,
+    enrol,
     evaluate,
     jobs,
     presets,
+    protocol,
     releases,
     score,
     train,
     up,
+    vehicles,
     verify,
 )
 from app.cli.terminal import errors, manner, say
@@ -40,9 +43,9 @@ program = typer.Typer(
     help="Train and serve intrusion detection for CAN buses.",
     epilog="canfuse COMMAND --help tells about a command. --quiet and --debug may stand anywhere.",
 )
-for _module in (up, demo, verify, score, evaluate):
+for _module in (up, demo, verify, enrol, score, evaluate, protocol):
     _module.register(program)
-for _group in (train, data, cache, jobs, releases):
+for _group in (train, data, cache, jobs, releases, vehicles):
     program.add_typer(_group.group)
 presets.register(program)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,11 @@ import numpy as np
 import app.threads  # noqa: F401 - the service's number of threads, and so its very digits
 from app.cli.places import load_settings
 from app.cli.terminal import note, say, show, table, warn, write
+from app.cli.work.explanations import show_explanations
+from app.scoring.schemas import LogReport
+from app.scoring.service import answer, score_frames
+from app.vehicles.seen import Seen, Vehicles
+from ml.can.profiles.store import ProfileStore
 from ml.can.readers import Log, ReadReport, read_log
 from ml.releases import ReleaseStore
 from ml.scoring import Scores
@@ -29,36 +33,54 @@ _COLUMNS = (
 )
 
 
+@dataclass(frozen=True)
+class Wish:
+    """How a log is to be scored.
+
+    Attributes:
+        vehicle: whose traffic it is, if that was said.
+        release: alias or version.
+        explain: tell why the strongest flagged windows were flagged.
+        lenient: drop bad lines.
+    """
+
+    vehicle: str | None
+    release: str
+    explain: bool = False
+    lenient: bool = False
+
+
 def score(
-    file: Path,
-    release: str,
-    home: Path | None,
-    *,
-    form: str | None,
-    lenient: bool,
-    output: Path | None,
+    file: Path, wish: Wish, home: Path | None, *, form: str | None, output: Path | None
 ) -> None:
     """Score the windows of a log.
 
     Args:
         file: the log.
-        release: alias or version.
+        wish: how.
         home: root of the store.
         form: "json", "csv", or None for what fits the output: a summary on a terminal.
-        lenient: drop bad lines.
         output: file to write to.
     """
-    store = ReleaseStore(load_settings(home).workspace.releases)
-    log = read_log(file, strict=not lenient)
+    settings = load_settings(home)
+    log = read_log(file, strict=not wish.lenient)
     _mention(log.report)
-    scores = store.load(release).score_frames(log.frames)
+    scorer = ReleaseStore(settings.workspace.releases).load(wish.release)
+    vehicles = Vehicles(ProfileStore(settings.workspace.vehicles), settings.unenrolled)
+    scores, seen, explanations = score_frames(
+        scorer, vehicles, log.frames, wish.vehicle, wish.explain
+    )
+    if seen.note:
+        warn(seen.note)
     if form is None and output is None:
-        _summarise(file, log, scores)
+        _summarise(file, log, scores, seen)
+        show_explanations(explanations)
     elif form == "csv" or (form is None and output is not None and output.suffix == ".csv"):
         write(_csv(scores), output)
     else:
-        facts = {**scores.to_dict(), "vehicle": None, "log": asdict(log.report)}
-        write(json.dumps(facts, allow_nan=False) + "\n", output)
+        report = LogReport.model_validate(log.report)
+        told = answer(scores, seen, explanations, report)
+        write(told.model_dump_json() + "\n", output)
 
 
 def _mention(report: ReadReport) -> None:
@@ -80,12 +102,14 @@ def _csv(scores: Scores) -> str:
     return text.getvalue()
 
 
-def _summarise(file: Path, log: Log, scores: Scores) -> None:
+def _summarise(file: Path, log: Log, scores: Scores, seen: Seen) -> None:
     flagged = int(scores.is_attack.sum())
     frames = log.frames
     say(f"Log        {file} ({log.report.format})")
     say(f"Traffic    {len(frames)} frames in {frames.timestamp[-1] - frames.timestamp[0]:.1f} s")
     say(f"Release    {scores.release}, threshold {scores.threshold:.4f}")
+    known = f"knows {seen.known_frames:.1%} of the frames"
+    say(f"Vehicle    {seen.id}, profile {seen.profile}, {known}")
     share = flagged / len(scores.is_attack)
     say(f"Verdict    {flagged} of {len(scores.is_attack)} windows are attacks ({share:.1%})")
     if flagged:

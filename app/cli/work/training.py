@@ -76,7 +76,7 @@ def train(order: Order, home: Path | None, data_dirs: Sequence[Path] | None) -> 
     if order.resume is None:
         workdir = new_workdir(workspace, order.kind)
     else:
-        workdir = _earlier_run(order.resume, order.kind, workspace)
+        workdir = earlier_run(order.resume, order.kind, workspace)
         given = merged(_earlier_config(workdir), given)
         note(f"Resuming {workdir}.")
     if order.preset is None and "dataset" not in given:
@@ -116,7 +116,8 @@ def _tell(result: Mapping[str, Any], version: str, store: ReleaseStore, workdir:
     say(f"Artifacts  {workdir / 'artifacts'}")
 
 
-def _earlier_run(reference: str, kind: str, workspace: Workspace) -> Path:
+def earlier_run(reference: str, kind: str, workspace: Workspace) -> Path:
+    """Folder of a run to go on with, see `Order.resume`."""
     if reference != "last":
         named = Path(reference)
         # A checkpoint means the run that it belongs to.

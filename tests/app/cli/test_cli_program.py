@@ -5,8 +5,8 @@ import pytest
 from cli_kit import SOON, started
 
 COMMANDS = (
-    *("up", "demo", "verify", "score", "evaluate", "presets", "rewards"),
-    *("train", "data", "cache", "jobs", "releases"),
+    *("up", "demo", "verify", "enrol", "score", "evaluate", "presets", "rewards"),
+    *("train", "data", "cache", "jobs", "releases", "vehicles"),
 )
 
 
@@ -18,9 +18,9 @@ def test_help_names_every_command(cli):
 @pytest.mark.parametrize(
     "command",
     [
-        *("up", "demo", "verify", "score", "evaluate", "presets"),
+        *("up", "demo", "verify", "enrol", "score", "evaluate", "presets"),
         *("train fusion", "train experts", "data convert", "cache build", "jobs submit"),
-        "releases alias",
+        *("releases alias", "vehicles list", "vehicles show", "vehicles delete"),
     ],
 )
 def test_every_command_explains_itself(cli, command):
@@ -56,6 +56,8 @@ def test_help_loads_nothing_heavy():
         (["train", "fusion", "--speed", "9"], "No such option: --speed"),
         (["train", "fusion", "--epochs", "many"], "--epochs"),
         (["score"], "Missing argument 'file'"),
+        (["enrol", "car"], "Missing argument"),
+        (["enrol", "car", "a.log", "--seconds", "0"], "seconds"),
         (["evaluate"], "Missing option '--dataset'"),
         (["jobs", "list", "--limit", "0"], "limit"),
     ],
