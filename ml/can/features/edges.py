@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.can.features.arrangement import Arrangement, Column, Floats, Mask, as_matrix
+from ml.can.features.arrangement import Arrangement, Column, Floats, as_matrix
 from ml.can.features.names import EDGE_FEATURES
 from ml.can.runs import Ints, Runs
 
@@ -18,7 +18,7 @@ LARGEST_GAP_RATIO = 100.0
 
 def edge_features(
     windows: Arrangement, steps: Runs, edge_index: Ints, profile: VehicleProfile
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, Column, Column]:
     """`EDGE_FEATURES` of each run of one step, (E, F).
 
     Args:
@@ -46,12 +46,9 @@ def edge_features(
         "gap_ratio": np.minimum(_mean_gap(windows, steps) * profile.rate, LARGEST_GAP_RATIO),
     }
     features = as_matrix(columns, EDGE_FEATURES)
-    unseen = _counted(novel, count)
+    # Sums over a window in float64, so that the order of its ids changes none of them.
+    unseen = np.where(novel, count, 0.0)
     return features, unseen, unseen * surprise
-
-
-def _counted(chosen: Mask, count: Ints) -> Floats:
-    return np.where(chosen, count, 0).astype(np.float32)
 
 
 def _mean_gap(windows: Arrangement, steps: Runs) -> Column:

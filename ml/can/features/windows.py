@@ -23,7 +23,7 @@ def window_features(
     evidence: Evidence,
     node: Floats,
     steps: Runs,
-    unseen: tuple[Floats, Floats],
+    unseen: tuple[Column, Column],
     profile: VehicleProfile,
 ) -> Floats:
     """`WINDOW_FEATURES` of each window, (W, F).

@@ -21,6 +21,7 @@ from ml.can.profiles.values import Lengths, Values
 from ml.errors import InvalidInput
 
 LEAST_FRAMES = 2 * RECORD_WINDOW
+MOST_FRAMES = 2_000_000
 
 
 def learn_profile(segments: Sequence[Frames]) -> VehicleProfile:
@@ -31,7 +32,8 @@ def learn_profile(segments: Sequence[Frames]) -> VehicleProfile:
             frames (intervals, steps) is never taken across segments. Error frames are left out.
 
     Raises:
-        InvalidInput: there are fewer than `LEAST_FRAMES` frames, or more ids than a car has.
+        InvalidInput: there are fewer than `LEAST_FRAMES` frames or more than `MOST_FRAMES`, or
+            more ids than a car has.
     """
     traffic = [s.traffic() for s in segments]
     traffic = [s for s in traffic if len(s)]
@@ -40,6 +42,11 @@ def learn_profile(segments: Sequence[Frames]) -> VehicleProfile:
         raise InvalidInput(
             f"An enrolment takes {LEAST_FRAMES} frames, but there are only {total}.",
             "Give more benign traffic; 30 seconds, parked and driving, are good.",
+        )
+    if total > MOST_FRAMES:
+        raise InvalidInput(
+            f"An enrolment takes at most {MOST_FRAMES} frames, but there are {total}.",
+            "Give a part of it; 30 seconds, parked and driving, are good.",
         )
     profile = _learn(traffic)
     return replace(profile, record=held_out_record(traffic, profile, _learn))

@@ -22,6 +22,7 @@ from ml.can.profiles.intervals import Intervals
 from ml.can.profiles.movement import Movement
 from ml.can.profiles.surprises import Floats
 from ml.can.profiles.tables import IDS, Array, checked, table, tables_of
+from ml.can.profiles.traffic import MOST_SECONDS
 from ml.can.profiles.transitions import Transitions
 from ml.can.profiles.values import Lengths, Values
 from ml.can.runs import Ints
@@ -30,6 +31,8 @@ from ml.files import write_atomically
 
 SCHEMA = "1"
 MOST_IDS = 1024
+MOST_FRAMES = 1e9
+MOST_BYTES = 1 << 27
 SECTIONS: Mapping[str, type] = {
     "lengths": Lengths,
     "intervals": Intervals,
@@ -61,8 +64,8 @@ class VehicleProfile:
     companions: Companions
     transitions: Transitions
     ids: Annotated[NDArray[np.uint32], table(IDS, dtype="uint32", ascending=True)]
-    frames_of_id: Annotated[Ints, table(IDS, dtype="int64", low=1)]
-    span: Annotated[NDArray[np.float64], table(1, dtype="float64", low=0)]
+    frames_of_id: Annotated[Ints, table(IDS, dtype="int64", low=1, high=MOST_FRAMES)]
+    span: Annotated[NDArray[np.float64], table(1, dtype="float64", low=0, high=MOST_SECONDS)]
     record: Annotated[Floats, table(IDS, len(RECORDED), dtype="float32", low=0, high=8 * CAP)]
 
     @property
@@ -106,6 +109,11 @@ class VehicleProfile:
         Raises:
             InvalidInput: it is no profile, of another schema, or has a table that cannot be.
         """
+        if path.is_file() and path.stat().st_size > MOST_BYTES:
+            raise InvalidInput(
+                f"{path.name} has {path.stat().st_size} bytes; no profile is over {MOST_BYTES}.",
+                "Enrol the vehicle again.",
+            )
         try:
             with safe_open(path, framework="np") as stored:
                 schema = (stored.metadata() or {}).get("schema")

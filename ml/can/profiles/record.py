@@ -30,7 +30,10 @@ def held_out_record(segments: Sequence[Frames], profile: VehicleProfile, learn: 
     second = [s[len(s) // 2 :] for s in segments]
     record = np.zeros((len(profile.ids), len(RECORDED)), np.float32)
     for learnt, judged in ((first, second), (second, first)):
-        half = learn([s for s in learnt if len(s)])
+        some = [s for s in learnt if len(s)]
+        if not some:
+            continue
+        half = learn(some)
         for segment in judged:
             record = np.maximum(record, _reached(segment, half, profile))
     return record

@@ -13,6 +13,7 @@ from ml.can.frames import Frames
 from ml.can.runs import Ints
 
 Seconds = NDArray[np.float64]
+MOST_SECONDS = 1e15
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ class EnrolledTraffic:
     @property
     def seconds(self) -> float:
         """How much time the segments cover together."""
-        return float(sum(s.timestamp[-1] - s.timestamp[0] for s in self.segments))
+        total = sum(float(s.timestamp[-1] - s.timestamp[0]) for s in self.segments)
+        return min(max(total, 0.0), MOST_SECONDS)
 
 
 def quantile_by_group(
