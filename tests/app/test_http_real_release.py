@@ -35,10 +35,11 @@ def frames(capture) -> Frames:
 
 def test_what_is_served_is_what_the_release_says_in_every_form(trained, capture, frames):
     scorer: Scorer = trained.store.load("production")
-    known = scorer.score_frames(frames)
+    known = scorer.score_frames(frames, scorer.profiles[capture.vehicle])
     file = {"Content-Type": "application/vnd.apache.parquet"}
-    by_file = trained.client.post("/score", content=capture.path.read_bytes(), headers=file).json()
-    by_frames = trained.client.post("/score", json=as_columns(frames)).json()
+    path = f"/score?vehicle={capture.vehicle}"
+    by_file = trained.client.post(path, content=capture.path.read_bytes(), headers=file).json()
+    by_frames = trained.client.post(path, json=as_columns(frames)).json()
     experts = {name: by_file[name] for name in ("anomaly_score", "gat_prob")}
     by_scores = trained.client.post("/score", json=experts).json()
     for answer in (by_file, by_frames, by_scores):
@@ -48,10 +49,11 @@ def test_what_is_served_is_what_the_release_says_in_every_form(trained, capture,
             np.testing.assert_array_equal(served, getattr(known, name))
 
 
-def test_a_window_alone_scores_as_it_does_among_others(trained, frames):
-    among = trained.client.post("/score", json=as_columns(frames)).json()
+def test_a_window_alone_scores_as_it_does_among_others(trained, capture, frames):
+    path = f"/score?vehicle={capture.vehicle}"
+    among = trained.client.post(path, json=as_columns(frames)).json()
     first = as_columns(frames[: trained.store.load("production").window.window_size])
-    alone = trained.client.post("/score", json=first).json()
+    alone = trained.client.post(path, json=first).json()
     assert len(alone["fused_score"]) == 1
     assert alone["fused_score"][0] == pytest.approx(among["fused_score"][0], abs=1e-5)
 

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 import httpx
 import psutil
 import pytest
-from tiny import TRAINING
+from tiny import SIMULATION, TRAINING
+
+from ml.can.simulation import record
+from ml.can.writers import write_log
 
 SOON = 60
 CLI = [sys.executable, "-m", "app.cli"]
@@ -99,15 +102,20 @@ def test_the_job_publishes_a_release_with_its_report(client, job):
 def test_every_way_of_scoring_gives_identical_scores(
     client, job, environment, tiny_data_dir, tmp_path
 ):
-    capture = next((tiny_data_dir / "tiny").glob("test_01*/DoS-*"))
-    log = tmp_path / "capture.log"
+    """The car was never in training: the command line enrols it, the service scores with that."""
+    capture = next((tiny_data_dir / "tiny").glob("test_02*/DoS-*"))
+    log, drive = tmp_path / "capture.log", tmp_path / "drive.parquet"
     canfuse(environment, "data", "convert", capture, log)
-    here = json.loads(canfuse(environment, "score", log, "--json"))
-    path = f"/score?release={job['release']}"
+    write_log(record(SIMULATION, "enrolment", "cedar", None).frames, drive)
+    assert "cedar" in canfuse(environment, "enrol", "cedar", drive)
+    here = json.loads(canfuse(environment, "score", log, "--vehicle", "cedar", "--json"))
+    path = f"/score?release={job['release']}&vehicle=cedar"
     raw = client.post(path, content=log.read_bytes(), headers={"content-type": "text/plain"}).json()
     frames = client.post(path, json=columns(log.read_text())).json()
     scores = {name: raw[name] for name in ("anomaly_score", "gat_prob")}
     fused = client.post(path, json=scores).json()
+    assert here["vehicle"] == raw["vehicle"] == frames["vehicle"]
+    assert here["vehicle"]["enrolled"]
     assert here["release"] == raw["release"] == frames["release"] == fused["release"]
     for name in ("fused_score", "alpha", "anomaly_score", "gat_prob", "is_attack"):
         assert here[name] == raw[name] == frames[name] == fused[name]

@@ -60,6 +60,10 @@ class Client:
         """POST JSON and parse the JSON answer."""
         return self._call("POST", path, json=body).json()
 
+    def put(self, path: str, body: Any) -> Any:
+        """PUT JSON and parse the JSON answer."""
+        return self._call("PUT", path, json=body).json()
+
     def send(
         self, path: str, content: bytes, media: str, method: str = "POST", **query: Any
     ) -> Any:

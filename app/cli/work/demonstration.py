@@ -20,7 +20,7 @@ from app.cli.work.jobs import follow
 from ml.can.datasets import Capture, find_dataset
 from ml.can.frames import Frames
 from ml.can.readers import read_log
-from ml.can.simulation import SimulationConfig, simulate_dataset
+from ml.can.simulation import SimulationConfig, record, simulate_dataset
 from ml.errors import CanfuseError, Unavailable
 from ml.releases import ReleaseStore
 from workers.tether import tethered
@@ -48,16 +48,19 @@ def demonstrate(home: Path, *, quick: bool) -> None:
     _step(1, f"Simulating CAN traffic into {data / simulation.name}")
     with progress("simulate") as bar:
         simulate_dataset(simulation, data, lambda done, what: bar.advance(done, "simulate", what))
-    capture = _attacked(find_dataset(simulation.name, (data,)).test)
+    capture = _attacked(find_dataset(simulation.name, (data,)).test, simulation.hidden_vehicle)
     _step(2, "Starting the service")
     with service(home, data) as url, Client(url) as client:
         note(f"It listens on {url}.")
         _step(3, f"POST /jobs/fusion, preset {PRESET}: training experts and their fusion")
         body = {"preset": PRESET, "dataset": simulation.name, **(_QUICK_JOB if quick else {})}
         job = _train(client, body)
-        _step(4, f"POST /score: {capture.name}")
+        car = capture.vehicle
+        _step(4, f"PUT /vehicles/{car}/profile: enrolling a car that was never in training")
+        _enrol(client, car, record(simulation, "enrolment", car, None).frames)
+        _step(5, f"POST /score?vehicle={car}: {capture.name}")
         _score(client, capture, job["release"])
-        _step(5, "Stopping the service")
+        _step(6, "Stopping the service")
     show_comparison(job["result"]["comparison"])
     say(f"Release    {job['release']}")
     say(f"Report     {ReleaseStore(home / 'releases').report(job['release'])}")
@@ -114,9 +117,15 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
     return line.split()[2]
 
 
+def _enrol(client: Client, car: str, frames: Frames) -> None:
+    """Enrol a car with an attack-free drive of it."""
+    card = client.put(f"/vehicles/{car}/profile", frame_columns(frames))
+    note(f"Learnt {card['ids']} identifiers from {card['seconds']:.1f} s of its traffic.")
+
+
 def _score(client: Client, capture: Capture, release: str) -> None:
     """Score a capture in the three forms, which must agree to the last digit."""
-    path = f"/score?release={release}"
+    path = f"/score?release={release}&vehicle={capture.vehicle}"
     whole = client.send(path, capture.path.read_bytes(), PARQUET)
     columns = client.post(path, frame_columns(read_log(capture.path).frames))
     fused = client.post(path, {name: whole[name] for name in ("anomaly_score", "gat_prob")})
@@ -140,9 +149,9 @@ def frame_columns(frames: Frames) -> dict[str, Any]:
     }
 
 
-def _attacked(captures: tuple[Capture, ...]) -> Capture:
-    return next(capture for capture in captures if capture.attack is not None)
+def _attacked(captures: tuple[Capture, ...], car: str) -> Capture:
+    return next(c for c in captures if c.vehicle == car and c.attack is not None)
 
 
 def _step(number: int, what: str) -> None:
-    note(f"[{number}/5] {what}", style="bold")
+    note(f"[{number}/6] {what}", style="bold")

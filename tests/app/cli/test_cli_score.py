@@ -14,28 +14,54 @@ def capture(tiny_data_dir):
 
 
 @pytest.fixture
-def scores(tiny_release_store, capture) -> Scores:
-    return tiny_release_store.load("production").score_frames(read_log(capture).frames)
+def vehicle(capture):
+    return capture.stem.rpartition("-")[2]
 
 
-def test_json_holds_the_very_scores_and_nothing_else(trained, capture, scores):
-    told = trained.json("score", capture, "--json")
+@pytest.fixture
+def scores(tiny_release_store, capture, vehicle) -> Scores:
+    scorer = tiny_release_store.load("production")
+    return scorer.score_frames(read_log(capture).frames, scorer.profiles[vehicle])
+
+
+def test_json_holds_the_very_scores_and_nothing_else(trained, capture, vehicle, scores):
+    told = trained.json("score", capture, "--vehicle", vehicle, "--json")
     assert {name: told[name] for name in scores.to_dict()} == scores.to_dict()
     assert told["log"]["format"] == "parquet"
+    assert (told["vehicle"]["id"], told["vehicle"]["enrolled"]) == (vehicle, True)
 
 
-def test_csv_has_a_row_for_each_window(trained, capture, scores):
-    assert trained("score", capture, "--csv") == 0
+def test_csv_has_a_row_for_each_window(trained, capture, vehicle, scores):
+    assert trained("score", capture, "--vehicle", vehicle, "--csv") == 0
     rows = list(csv.DictReader(io.StringIO(trained.out)))
     assert [float(row["fused_score"]) for row in rows] == scores.fused_score.tolist()
     assert [row["is_attack"] == "1" for row in rows] == scores.is_attack.tolist()
 
 
-def test_a_terminal_gets_a_summary_with_the_attacks(trained, capture, scores):
-    assert trained("score", capture) == 0
+def test_a_terminal_gets_a_summary_with_the_attacks(trained, capture, vehicle, scores):
+    assert trained("score", capture, "--vehicle", vehicle) == 0
     assert f"{scores.is_attack.sum()} of {len(scores.is_attack)} windows" in trained.out
     assert scores.release in trained.out
     assert "Highest score" in trained.out
+    assert f"{vehicle}, profile" in trained.out
+    assert trained.err == ""
+
+
+def test_a_car_that_is_not_named_is_not_silently_scored_as_another(trained, capture, monkeypatch):
+    assert trained("score", capture) == 0
+    assert "No vehicle was named" in trained.err
+    assert trained("score", capture, "--vehicle", "boat") == 2
+    assert "alder, birch" in trained.error
+    monkeypatch.setenv("CANFUSE_UNENROLLED", "refuse")
+    assert trained("score", capture) == 2
+    assert "canfuse enrol" in trained.error
+
+
+def test_flagged_windows_are_explained_on_request(trained, capture, vehicle, scores):
+    assert trained("score", capture, "--vehicle", vehicle, "--explain") == 0
+    assert "Why" in trained.out
+    told = trained.json("score", capture, "--vehicle", vehicle, "--explain", "--json")
+    assert 0 < len(told["explanations"]) <= min(20, scores.is_attack.sum())
 
 
 @pytest.mark.parametrize("name", ["scores.json", "scores.csv"])
