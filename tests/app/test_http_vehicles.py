@@ -75,8 +75,8 @@ def test_the_card_tells_what_was_learnt_from(enrolled):
     assert shown["seconds"] == pytest.approx(5, abs=0.1)
     assert shown["frame_rate"] == pytest.approx(len(frames) / shown["seconds"])
     assert shown["source"] == "parquet log"
-    assert [finding["code"] for finding in shown["findings"]] == ["too-short"]
-    assert shown["findings"][0]["severity"] == "warning"
+    assert "too-short" in {finding["code"] for finding in shown["findings"]}
+    assert {finding["severity"] for finding in shown["findings"]} == {"warning"}
     assert [version["version"] for version in shown["versions"]] == [shown["version"]]
     assert enrolled.client.get(shown["links"]["profile"]).json()["version"] == shown["version"]
 
@@ -129,7 +129,7 @@ def test_traffic_that_is_too_short_is_refused_even_if_findings_are_accepted(serv
     for query in ("", "?accept_findings=true"):
         answer = put(service, query=query, json=short)
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/enrolment-refused")
-        assert [finding["code"] for finding in answer.json()["findings"]] == ["too-short"]
+        assert answer.json()["findings"][0]["code"] == "too-short"
         assert "0.8 seconds" in answer.json()["detail"]
         assert "accept" not in answer.json()["hint"]
     assert known(service) == []
