@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ml.errors import InvalidInput
 from ml.evaluation.averages import against_rivals, attack_free, macro_averages
 from ml.evaluation.baselines import oracle_scores
 from ml.evaluation.captures import FUSED, CaptureScores, by_split
@@ -34,7 +35,11 @@ def compare(captures: Sequence[CaptureScores], *, seed: int = 0) -> dict[str, An
         attack-free captures; `levels`: the fusion by window, frame and event; `events`: by
         detector; `without_shared`: the same without the windows that share traffic with the
         training captures, None where there are none.
+
+    Raises:
+        InvalidInput: captures name different detectors, or scores do not fit the windows.
     """
+    _require_same_detectors(captures)
     seen = [capture.of_counted() for capture in captures]
     rows = [
         {**_row(known), "masked_windows": capture.masked}
@@ -47,6 +52,15 @@ def compare(captures: Sequence[CaptureScores], *, seed: int = 0) -> dict[str, An
         **_summary(seen, rows, seed),
         "without_shared": _without_shared(seen, rows, seed) if shared else None,
     }
+
+
+def _require_same_detectors(captures: Sequence[CaptureScores]) -> None:
+    named = {tuple(capture.thresholds) for capture in captures}
+    if len(named) > 1:
+        raise InvalidInput(
+            f"Captures name different detectors: {sorted(named)}.",
+            "Give every capture a threshold for the same detectors, in the same order.",
+        )
 
 
 def _without_shared(

@@ -48,7 +48,10 @@ def score_capture(
     nodes = None
     if graphs.attack_count is not None:
         nodes = NodeScores(
-            graphs.node_ptr, verdicts.node_fused, graphs.frame_count, graphs.attack_count
+            graphs.node_ptr,
+            scorer.node_scores(graphs, verdicts.alpha),
+            graphs.frame_count,
+            graphs.attack_count,
         )
     return CaptureScores(
         path=capture.name,

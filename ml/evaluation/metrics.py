@@ -104,7 +104,8 @@ def rates(counts: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
     """
     tp, fp, fn, tn = np.moveaxis(np.asarray(counts, dtype=np.float64), -1, 0)
     attacks, benign, flagged, passed = tp + fn, fp + tn, tp + fp, fn + tn
-    spread = np.sqrt(attacks) * np.sqrt(benign) * np.sqrt(flagged) * np.sqrt(passed)
+    # In pairs, so that perfect verdicts give exactly 1 and large counts do not overflow.
+    spread = np.sqrt(attacks * flagged) * np.sqrt(benign * passed)
     correlation = np.where(spread > 0, _ratio(tp * tn - fp * fn, spread), 0.0)
     return {
         "f1": np.where(attacks > 0, _ratio(2 * tp, flagged + attacks), np.nan),
@@ -143,9 +144,10 @@ def ranking(scores: Scores, attack: Counts, benign: Counts) -> tuple[float | Non
     return float(np.diff(wrong, prepend=0) @ (above - found / 2) / (attacks * benigns)), ap
 
 
-def checked(labels: Labels, scores: Scores) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def checked(labels: Counts, scores: Scores) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Labels as booleans and scores as doubles, or `InvalidInput` where they cannot be used."""
-    attack, values = np.asarray(labels) > 0, np.asarray(scores, dtype=np.float64)
+    attack = np.asarray(labels, dtype=np.int64) > 0
+    values = np.asarray(scores, dtype=np.float64)
     if attack.ndim != 1 or attack.shape != values.shape:
         raise InvalidInput(
             f"Labels of shape {attack.shape} do not fit scores of shape {values.shape}.",

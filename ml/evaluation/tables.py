@@ -1,157 +1,119 @@
-"""Tables of a comparison as the page shows them: numbers as text, the best of a column marked."""
+"""Tables of a comparison: numbers as text, the best of a column marked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ml.evaluation.baselines import oracle_scores
-from ml.evaluation.comparison import CaptureScores, by_split, compare_intervals, pool
-from ml.evaluation.metrics import Interval, window_metrics
-from ml.evaluation.style import look, split_title
-from ml.evaluation.thresholds import tune_threshold_at_fpr
-from ml.evaluation.verdict import FUSED
+from ml.evaluation.averages import LEAST_CAPTURES
+from ml.evaluation.style import look
 
 MEASURES = {
+    "mcc": "MCC",
     "f1": "F1",
     "precision": "Precision",
     "recall": "Recall",
     "fpr": "FPR",
     "auroc": "AUROC",
     "ap": "AP",
-    "mcc": "MCC",
     "recall_at_fpr": "Recall at FPR 1 %",
 }
-_LOWER_IS_BETTER = {"fpr"}
+LOWER_IS_BETTER = frozenset({"fpr"})
+
+# How good a value is, from good to bad: at least these, or for a false-positive rate at most.
+_GOOD = (0.99, 0.95, 0.8, 0.5)
+_FEW = (0.001, 0.005, 0.01, 0.1)
+NA = "n/a"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A number as text, whether it is the best of its kind, and its interval."""
+    """A number as text, whether it is the best of its kind, and its interval.
+
+    Attributes:
+        text: the number.
+        best: whether no other of its row or column is better.
+        note: what stands below it in small print.
+        grade: 0 (good) to 4 (bad) for a colour; None for none.
+    """
 
     text: str
     best: bool = False
     note: str = ""
+    grade: int | None = None
 
 
-@dataclass(frozen=True)
-class SplitTable:
-    """One split: its title, its size and a row of cells per detector."""
-
-    name: str
-    title: str
-    captures: int
-    windows: int
-    attack_windows: int
-    rows: Mapping[str, Sequence[Cell]]
-
-
-def split_tables(
-    comparison: Mapping[str, Any],
-    captures: Sequence[CaptureScores],
-    thresholds: Mapping[str, float],
-) -> list[SplitTable]:
-    """Every measure of every detector, a table per split."""
-    intervals = compare_intervals(captures, thresholds)
-    return [
-        SplitTable(
-            name=split,
-            title=split_title(split),
-            captures=len(members),
-            windows=sum(len(c.labels) for c in members),
-            attack_windows=sum(int(np.count_nonzero(c.labels)) for c in members),
-            rows=_split_rows(comparison["splits"][split], members, intervals[split]),
-        )
-        for split, members in by_split(captures).items()
+def macro_rows(family: Mapping[str, Any]) -> dict[str, list[Cell]]:
+    """Per detector the mean over captures of each measure with its intervals, and the lead."""
+    macro = family["macro"]
+    columns = [
+        best_marked([macro[d][m]["mean"] for d in macro], lowest=m in LOWER_IS_BETTER)
+        for m in MEASURES
     ]
-
-
-def overview(
-    comparison: Mapping[str, Any],
-    captures: Sequence[CaptureScores],
-    thresholds: Mapping[str, float],
-    splits: Sequence[str],
-) -> dict[str, list[Cell]]:
-    """F1 per detector over the given splits and their mean, the oracle last."""
-    names = list(comparison["splits"][splits[0]]) if splits else []
-    f1 = {name: [comparison["splits"][s][name]["f1"] for s in splits] for name in names}
-    columns = [best_marked([values[i] for values in f1.values()]) for i in range(len(splits))]
-    columns.append(best_marked([float(np.mean(values)) for values in f1.values()]))
-    rows = {look(name).label: [column[i] for column in columns] for i, name in enumerate(names)}
-    bound = _oracle_f1(captures, thresholds, splits) if rows else []
-    if bound:
-        rows["Oracle alpha"] = [Cell(number(value)) for value in (*bound, float(np.mean(bound)))]
+    rows = {
+        look(name).label: [
+            Cell(column[i].text, column[i].best, _spans(averages[measure], measure))
+            for measure, column in zip(MEASURES, columns, strict=True)
+        ]
+        for i, (name, averages) in enumerate(macro.items())
+    }
+    oracle = [row["oracle"] for row in family["captures"] if row["oracle"]]
+    if oracle:
+        rows["Oracle alpha"] = [Cell(number(_mean(oracle, measure))) for measure in MEASURES]
     return rows
 
 
 def capture_cells(row: Mapping[str, Any], measure: str) -> list[Cell]:
-    """One measure of every detector on one capture."""
+    """One measure of every detector on one capture, graded."""
     values = [measures[measure] for measures in row["detectors"].values()]
-    return best_marked(values, lowest=measure in _LOWER_IS_BETTER)
+    cells = best_marked(values, lowest=measure in LOWER_IS_BETTER)
+    return [
+        Cell(cell.text, cell.best, grade=grade(value, lowest=measure in LOWER_IS_BETTER))
+        for cell, value in zip(cells, values, strict=True)
+    ]
 
 
 def best_marked(values: Sequence[float | None], *, lowest: bool = False) -> list[Cell]:
     """Cells with the best value marked, all that tie with it too, none where all are equal."""
     texts = [number(value) for value in values]
     shown = [float(text) for text, value in zip(texts, values, strict=True) if value is not None]
-    best = None if len(set(shown)) < 2 else number(min(shown) if lowest else max(shown))
+    best = None if len(set(shown)) < 2 else f"{min(shown) if lowest else max(shown):.4f}"
     return [Cell(text, best=text == best) for text in texts]
 
 
-def number(value: float | None) -> str:
-    """Four decimals, or `n/a`."""
-    return "n/a" if value is None else f"{value:.4f}"
-
-
-def _split_rows(
-    measured: Mapping[str, Mapping[str, float | None]],
-    members: Sequence[CaptureScores],
-    intervals: Mapping[str, Mapping[str, Interval | None]],
-) -> dict[str, list[Cell]]:
-    values = {
-        name: {**measures, "recall_at_fpr": _recall_at_fpr(members, name)}
-        for name, measures in measured.items()
-    }
-    columns = {
-        measure: best_marked(
-            [v[measure] for v in values.values()], lowest=measure in _LOWER_IS_BETTER
-        )
-        for measure in MEASURES
-    }
-    return {
-        look(name).label: [
-            Cell(column[i].text, column[i].best, _span(intervals[name].get(measure)))
-            for measure, column in columns.items()
-        ]
-        for i, name in enumerate(values)
-    }
-
-
-def _recall_at_fpr(members: Sequence[CaptureScores], name: str) -> float | None:
-    """Recall where at most 1 % of these very benign windows are flagged: it compares rankings."""
-    labels, scores = pool(members, name)
-    attack = np.asarray(labels) > 0
-    if not attack.any() or attack.all():
+def grade(value: float | None, *, lowest: bool = False) -> int | None:
+    """0 for a good value to 4 for a bad one; None where there is no value."""
+    if value is None:
         return None
-    return window_metrics(labels, scores, tune_threshold_at_fpr(labels, scores, 0.01)).recall
+    if lowest:
+        return sum(value > most for most in _FEW)
+    return sum(value < least for least in _GOOD)
 
 
-def _oracle_f1(
-    captures: Sequence[CaptureScores], thresholds: Mapping[str, float], splits: Iterable[str]
-) -> list[float]:
-    found = []
-    members = by_split(captures)
-    for split in splits:
-        if not {"gat", "vgae"} <= set(members[split][0].scores):
-            return []
-        (labels, gat), (_, anomaly) = pool(members[split], "gat"), pool(members[split], "vgae")
-        f1 = window_metrics(labels, oracle_scores(anomaly, gat, labels), thresholds[FUSED]).f1
-        found.append(f1 or 0.0)
-    return found
+def number(value: float | None, decimals: int = 4) -> str:
+    """A number of so many decimals, or `n/a`."""
+    if value is None:
+        return NA
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # adding 0 turns -0 into 0
 
 
-def _span(interval: Interval | None) -> str:
-    return f"{interval.low:.3f}\u2013{interval.high:.3f}" if interval else ""
+def span(average: Mapping[str, Any], prefix: str = "") -> str:
+    """An average's interval over captures (or with `cars_` over cars) as text.
+
+    Nothing where there is none, or where it is over too few captures to mean anything.
+    """
+    low, high = average[f"{prefix}low"], average[f"{prefix}high"]
+    if low is None or high is None or average["captures"] < LEAST_CAPTURES:
+        return ""
+    return f"{low:.3f} to {high:.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _spans(average: Mapping[str, Any], measure: str) -> str:
+    own, cars = span(average), span(average, "cars_")
+    return f"{own}; cars {cars}" if cars and measure == "mcc" else own
+
+
+def _mean(rows: Sequence[Mapping[str, float | None]], measure: str) -> float | None:
+    defined = [v for row in rows if (v := row.get(measure)) is not None]
+    return sum(defined) / len(defined) if defined else None

@@ -61,19 +61,17 @@ def judge(families: Sequence[Mapping[str, Any]]) -> Verdict:
         where = _listed([_name(family) for family in telling])
         sentence = f"The learnt fusion beats every rival in macro MCC ({where})."
         return Verdict(wins=True, sentence=sentence, doubts=doubts)
-    told = "; ".join(f"{said} ({name})" for name, said in short.items())
-    return Verdict(
-        wins=False,
-        sentence=f"The learnt fusion does not beat every rival in macro MCC: {told}.",
-        doubts=doubts,
-    )
+    told = " ".join(f"{name}: {said}." for name, said in short.items())
+    sentence = f"The learnt fusion does not beat every rival in macro MCC. {told}"
+    return Verdict(wins=False, sentence=sentence, doubts=doubts)
 
 
 def _shortcomings(against: Mapping[str, Mapping[str, Any]]) -> str:
     rivals: defaultdict[str, list[str]] = defaultdict(list)
     for rival, lead in against.items():
-        rivals[lead["outcome"]].append(f"{look(rival).label} {_signed(lead['mean'])}")
-    return ", ".join(
+        by = f" by {-lead['mean']:.4f}" if lead["outcome"] == "worse" else ""
+        rivals[lead["outcome"]].append(f"{look(rival).label}{by}")
+    return "; ".join(
         _SAID[outcome].format(_listed(rivals[outcome]))
         for outcome in _WORST_FIRST
         if rivals[outcome]
@@ -150,7 +148,3 @@ def _name(family: Mapping[str, Any]) -> str:
 
 def _listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.4f}".replace("-", "\N{MINUS SIGN}")

@@ -126,6 +126,12 @@ def test_scores_that_do_not_fit_the_labels_are_refused():
         compare([replace(capture, scores=shorter)])
 
 
+def test_captures_must_name_the_same_detectors():
+    other = replace(sample_capture(seed=1), thresholds={"gat": 0.5})
+    with pytest.raises(InvalidInput, match="different detectors"):
+        compare([sample_capture(), other])
+
+
 def test_a_mask_that_is_none_is_refused():
     with pytest.raises(InvalidInput, match="mask"):
         sample_capture().only(np.ones(3, bool))

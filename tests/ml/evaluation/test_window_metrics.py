@@ -80,6 +80,11 @@ def test_rates_of_large_counts_do_not_overflow():
     assert measured["mcc"][0] == pytest.approx(1.0)
 
 
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_perfect_verdicts_correlate_perfectly(attacks, benign):
+    assert rates(np.array([attacks, 0, 0, benign]))["mcc"] == 1
+
+
 def test_a_score_that_stands_for_many_units_counts_as_that_many():
     generator = np.random.default_rng(3)
     scores = np.round(generator.random(40), 1)

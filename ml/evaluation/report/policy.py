@@ -1,4 +1,4 @@
-"""Pictures of a fusion policy: what it would choose, and what it chose."""
+"""Pictures of a fusion policy: what it would choose, what it chose, and what moves it."""
 
 from __future__ import annotations
 
@@ -62,6 +62,21 @@ def alpha_histogram(alphas: Mapping[str, NDArray[np.floating[Any]]]) -> Figure:
         axes.legend(fontsize=9, frameon=False)
     dress(axes, x="alpha: 0 trusts the VGAE, 1 trusts the GAT", y="windows (%)")
     axes.set_xlim(-0.05, 1.05)
+    return fig
+
+
+def importance_bars(importance: Mapping[str, float]) -> Figure:
+    """How much each thing that the policy looks at moves the verdict, the most on top."""
+    ranked = sorted(importance.items(), key=lambda item: abs(item[1]))
+    fig = figure(6.4, 1.2 + 0.3 * len(ranked))
+    axes = fig.add_subplot()
+    names, values = [name.replace("_", " ") for name, _ in ranked], [v for _, v in ranked]
+    bars = axes.barh(names, values, color=BLUE, height=0.66)
+    axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=8.5, color=INK)
+    dress(axes, x="importance", y="")
+    axes.tick_params(axis="y", labelsize=9, labelcolor=INK)
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.15)
     return fig
 
 
