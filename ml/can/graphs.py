@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,11 @@ from ml.can.features.edges import edge_features
 from ml.can.features.nodes import node_features
 from ml.can.features.windows import window_features
 from ml.can.frames import Frames
-from ml.can.profiles import VehicleProfile
 from ml.can.runs import Ints, Runs
 from ml.can.windows import WindowConfig, window_bounds, window_labels, window_starts
+
+if TYPE_CHECKING:
+    from ml.can.profiles.profile import VehicleProfile
 
 # Bounds what one pass allocates.
 FRAMES_AT_ONCE = 100_000

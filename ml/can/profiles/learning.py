@@ -11,6 +11,7 @@ from ml.can.features.names import RECORDED
 from ml.can.frames import Frames
 from ml.can.profiles.checks import Checks
 from ml.can.profiles.companions import Companions
+from ml.can.profiles.dirt import without_dirt
 from ml.can.profiles.intervals import Intervals
 from ml.can.profiles.movement import Movement
 from ml.can.profiles.profile import MOST_IDS, VehicleProfile
@@ -29,7 +30,8 @@ def learn_profile(segments: Sequence[Frames]) -> VehicleProfile:
 
     Args:
         segments: benign traffic of one car, each in time order and without a gap; what spans two
-            frames (intervals, steps) is never taken across segments. Error frames are left out.
+            frames (intervals, steps) is never taken across segments. Error frames are left out,
+            and a little dirt, see `without_dirt`.
 
     Raises:
         InvalidInput: there are fewer than `LEAST_FRAMES` frames or more than `MOST_FRAMES`, or
@@ -48,12 +50,13 @@ def learn_profile(segments: Sequence[Frames]) -> VehicleProfile:
             f"An enrolment takes at most {MOST_FRAMES} frames, but there are {total}.",
             "Give a part of it; 30 seconds, parked and driving, are good.",
         )
-    profile = _learn(traffic)
-    return replace(profile, record=held_out_record(traffic, profile, _learn))
+    clean = [s for s in without_dirt(traffic) if len(s)]
+    profile = learn_tables(clean)
+    return replace(profile, record=held_out_record(clean, profile, learn_tables))
 
 
-def _learn(segments: Sequence[Frames]) -> VehicleProfile:
-    """A profile without a record."""
+def learn_tables(segments: Sequence[Frames]) -> VehicleProfile:
+    """A profile with an empty record, from segments that are not empty and hold no dirt."""
     traffic = EnrolledTraffic.of(segments)
     if len(traffic.ids) > MOST_IDS:
         raise InvalidInput(
