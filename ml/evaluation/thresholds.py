@@ -73,7 +73,7 @@ def tune_threshold_at_fpr(labels: Labels, scores: Scores, fpr: float) -> float:
     rank = len(benign) + 1 - math.floor((len(benign) + 1) * fpr)
     if rank > len(benign):
         return _ABOVE_ALL
-    return _just_above(float(np.partition(benign, rank - 1)[rank - 1]))
+    return just_above(float(np.partition(benign, rank - 1)[rank - 1]))
 
 
 def _f1_by_level(
@@ -101,7 +101,8 @@ def _between(low: float, high: float) -> float:
     return middle if low < middle <= high else high
 
 
-def _just_above(value: float) -> float:
+def just_above(value: float) -> float:
+    """The least number of single precision above a score."""
     single = np.float32(value)
     return float(single if single > value else np.nextafter(single, np.float32(np.inf)))
 

@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ml.can.features import WINDOW_FEATURES
+from ml.evaluation.cautious import CautiousRule
+from ml.evaluation.thresholds import tune_threshold
 from ml.experts.bank import EXPERTS
 from ml.experts.calibration import Calibration
 from ml.files import copy_folder_atomically
+from ml.fusion.config import FusionDataConfig
 
 MANIFEST = "cache.json"
 PREDICTIONS = "predictions.parquet"
@@ -37,7 +41,8 @@ class PredictionCache:
     Attributes:
         table: one row a prediction, in time order within a fold's capture: capture, attack,
             vehicle, fold, question (see `ml.can.splits.cross_fit_folds`), window_start, window_end,
-            label, each expert's raw score and its calibrated one.
+            label, a column for each of `WINDOW_FEATURES`, each expert's raw score and its
+            calibrated one.
         calibrations: by expert, fitted on the raw scores.
         cross_fitted: False where the experts scored their own training windows.
         digests: what it was made from.
@@ -52,8 +57,11 @@ class PredictionCache:
     def of(raw: pl.DataFrame, *, cross_fitted: bool, digests: Mapping[str, Any]) -> PredictionCache:
         """Calibrate raw predictions, a table without the calibrated columns."""
         label = raw["label"].to_numpy()
+        part = _part(raw)
         scores = {name: raw[f"{name}_raw"].to_numpy() for name in EXPERTS}
-        calibrations = {name: Calibration.fit(values, label) for name, values in scores.items()}
+        calibrations = {
+            name: Calibration.fit(values, label, part) for name, values in scores.items()
+        }
         columns = {COLUMNS[name]: calibrations[name](values) for name, values in scores.items()}
         return PredictionCache(raw.with_columns(**columns), calibrations, cross_fitted, digests)
 
@@ -79,8 +87,42 @@ class PredictionCache:
     @property
     def part(self) -> NDArray[np.int64]:
         """(n,) which prediction run, of one capture by one fold's experts, a row belongs to."""
-        part = pl.struct("fold", "capture").rle_id()
-        return self.table.select(part.cast(pl.Int64)).to_series().to_numpy()
+        return _part(self.table)
+
+    @property
+    def context(self) -> NDArray[np.float32]:
+        """(n, C) the window features, in the order of `WINDOW_FEATURES`."""
+        return self.table.select(WINDOW_FEATURES).to_numpy().astype(np.float32)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of attack that there are windows of, in alphabetical order."""
+        attacks = self.table.filter(pl.col("label") > 0)["attack"]
+        return tuple(sorted(attacks.drop_nulls().unique().to_list()))
+
+    @property
+    def lined(self) -> NDArray[np.bool_]:
+        """(n,) the rows that a false-positive rate is promised on.
+
+        Those of experts that did not know the vehicle where there are any, as these stand for
+        traffic that is least like the training's; else all.
+        """
+        unseen = self.column("question") == "unseen vehicle"
+        benign = unseen & (self.label == 0)
+        return unseen if benign.any() else np.ones_like(unseen)
+
+    def rule(self, data: FusionDataConfig) -> Callable[[NDArray[Any]], float]:
+        """How each detector gets its threshold: from its (n,) scores of the rows."""
+        if data.threshold == "f1":
+            return lambda scores: tune_threshold(self.label, scores)
+        rows = self.lined
+        vehicle = self.column("vehicle")[rows]
+        cautious = CautiousRule.of(self.label[rows], self.part[rows], data.target_fpr, vehicle)
+        return lambda scores: cautious.line(scores[rows]).threshold
+
+    def threshold(self, scores: NDArray[Any], data: FusionDataConfig) -> float:
+        """The verdict line on a detector's (n,) scores of the rows, see `rule`."""
+        return self.rule(data)(scores)
 
     def save(self, folder: Path, scratch: Path) -> None:
         """Put the cache into a folder, which appears whole, in place of what was there.
@@ -118,3 +160,8 @@ class PredictionCache:
             )
         except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
             return None
+
+
+def _part(table: pl.DataFrame) -> NDArray[np.int64]:
+    part = pl.struct("fold", "capture").rle_id()
+    return table.select(part.cast(pl.Int64)).to_series().to_numpy()

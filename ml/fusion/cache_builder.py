@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ml.can.features import WINDOW_FEATURES
 from ml.can.loading import LabelledCapture
 from ml.can.splits import cross_fit_folds
 from ml.can.windows import WindowConfig
@@ -20,7 +22,7 @@ from ml.experts.bank import EXPERTS, ExpertBank, ExpertsConfig, require_both_cla
 from ml.fusion.cache import MANIFEST, PredictionCache
 from ml.fusion.config import FusionDataConfig
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class PredictionCacheBuilder:
         return {
             "schema": SCHEMA_VERSION,
             "captures": digest_of(rows),
+            "profiles": _seen(captures),
             "experts": digest_of(asdict(self.experts)) if bank is None else bank.digest,
             "window": asdict(self.window),
             "seed": self.seed,
@@ -140,12 +143,15 @@ class PredictionCacheBuilder:
 def _frame(
     captured: LabelledCapture, raw: Mapping[str, NDArray[np.float32]], fold: int, question: str
 ) -> pl.DataFrame:
+    """The rows of one capture's prediction; windows that its profile was learnt from have none."""
     graphs, capture = captured.graphs, captured.capture
-    return pl.DataFrame(
+    columns = {name: graphs.window[:, n] for n, name in enumerate(WINDOW_FEATURES)}
+    table = pl.DataFrame(
         {
             "window_start": graphs.start,
             "window_end": graphs.end,
             "label": graphs.label,
+            **columns,
             **{f"{name}_raw": raw[name] for name in EXPERTS},
         }
     ).with_columns(
@@ -155,3 +161,13 @@ def _frame(
         fold=pl.lit(fold, pl.Int32),
         question=pl.lit(question),
     )
+    return table.filter(pl.Series(~captured.enrolled))
+
+
+def _seen(captures: Sequence[LabelledCapture]) -> str:
+    """Digest of what the captures look like under their profiles."""
+    digest = hashlib.sha256()
+    for captured in sorted(captures, key=lambda c: c.capture.name):
+        digest.update(captured.enrolled.tobytes())
+        digest.update(captured.graphs.window.tobytes())
+    return digest.hexdigest()

@@ -13,13 +13,18 @@ Unit = Annotated[float, Field(ge=0, le=1)]
 
 @config
 class FusionAgentConfig:
-    """The DQN agent.
+    """The agent that chooses alpha.
+
+    The plain DQN is `method: dqn`, `state: discrete`, `reward: accuracy`.
 
     Attributes:
+        method: "regression" on the rewards of all weights at once, which are known as soon as the
+            label is, or "dqn", which learns from the reward of the one weight that it tried.
         alpha_steps: how many weights there are to choose from, evenly from 0 to 1.
         fusion_lr: learning rate of the Q-network.
         gamma: discount of the next window's value; without effect while `episode_length` is 1.
-        fusion_epsilon: share of random actions at the start.
+        fusion_epsilon: share of random actions at the start (method "dqn", as all that follows up
+            to `episode_length`; a regression tries every weight).
         fusion_epsilon_decay: factor on that share after each step.
         fusion_min_epsilon: its lower bound.
         fusion_buffer_size: transitions that the replay buffer holds.
@@ -27,14 +32,17 @@ class FusionAgentConfig:
         target_update_freq: steps between updates of the target network.
         episode_length: windows in a row that form one episode. An action never changes what the
             bus sends next, so by default every window is an episode of its own.
-        state: "discrete" bins of the two scores, or "continuous" scores.
+        state: "discrete" bins of the two scores, "continuous" scores, or "context": the scores and
+            the window features of the cache.
         state_bins: bins a score, also the resolution of the policy heat map.
+        members: networks whose beliefs are averaged (method "regression").
         reward: name of a reward function (see `ml.fusion.rewards`), or on the command line an
             import path `package.module:function`.
         missed_attack_cost: cost of a missed attack (reward "cost").
         false_alarm_cost: cost of a false alarm (reward "cost").
     """
 
+    method: Literal["regression", "dqn"] = "regression"
     alpha_steps: Annotated[int, Field(ge=2, le=1001)] = 21
     fusion_lr: Annotated[float, Field(gt=0, le=1)] = 0.001
     gamma: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -45,27 +53,33 @@ class FusionAgentConfig:
     fusion_batch_size: Annotated[int, Field(ge=1, le=65_536)] = 256
     target_update_freq: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
     episode_length: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    state: Literal["discrete", "continuous"] = "discrete"
+    state: Literal["discrete", "continuous", "context"] = "continuous"
     state_bins: Annotated[int, Field(ge=2, le=200)] = 10
-    reward: Annotated[str, Field(max_length=200)] = "accuracy"
+    members: Annotated[int, Field(ge=1, le=64)] = 3
+    reward: Annotated[str, Field(max_length=200)] = "likelihood"
     missed_attack_cost: Annotated[float, Field(gt=0, le=1e6)] = 5.0
     false_alarm_cost: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
 
 @config
 class FusionDataConfig:
-    """The prediction cache.
+    """The prediction cache, and the verdict lines that are found on it.
 
     Attributes:
         batch_size: windows scored at once; halved by itself where memory runs out.
         in_sample: let the experts score their own training windows. Faster and worse: the fusion
             then learns to trust the expert that memorised most. The release says so.
         rebuild: build the cache anew even where a fitting one exists.
+        threshold: "fpr" takes for each detector the lowest threshold that keeps `target_fpr` in
+            every capture (see `ml.evaluation.cautious`), "f1" the one with the best F1.
+        target_fpr: share of benign windows that may be flagged.
     """
 
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
     in_sample: bool = False
     rebuild: bool = False
+    threshold: Literal["fpr", "f1"] = "fpr"
+    target_fpr: Annotated[float, Field(gt=0, lt=1)] = 0.005
 
 
 @config
@@ -73,7 +87,8 @@ class FusionTrainingConfig:
     """The training of the agent.
 
     Attributes:
-        max_epochs: most passes over the prediction cache.
+        max_epochs: most passes over the prediction cache; an epoch of the regression looks at no
+            more than `ml.fusion.samples.EPOCH_WINDOWS` windows.
         early_stopping_patience: epochs without improvement after which to stop.
         checkpoint_metric: what "improvement" and "best" mean; equal accuracies are told apart by
             the reward.
@@ -81,4 +96,4 @@ class FusionTrainingConfig:
 
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 50
     early_stopping_patience: Annotated[int, Field(ge=1, le=10_000)] = 15
-    checkpoint_metric: Literal["val_accuracy", "val_reward"] = "val_accuracy"
+    checkpoint_metric: Literal["val_accuracy", "val_reward"] = "val_reward"

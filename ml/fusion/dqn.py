@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -17,10 +16,11 @@ from typing_extensions import override
 
 from ml.batches import ResidentModule
 from ml.fusion.config import FusionAgentConfig
-from ml.fusion.policy import Floats, QNetwork, heat_map
+from ml.fusion.policy import QNetwork, heat_map
 from ml.fusion.replay import ReplayBuffer, Transitions
 from ml.fusion.rewards import VERDICT, Reward
 from ml.fusion.samples import FusionPredictionCache
+from ml.fusion.state import SCORES, Floats, states
 
 TIE_BREAK = 1e-3
 
@@ -31,15 +31,17 @@ class FusionLightningModule(ResidentModule):
     epsilon: Tensor
     steps: Tensor
 
-    def __init__(self, agent: FusionAgentConfig, reward: Reward, seed: int = 0) -> None:
+    def __init__(
+        self, agent: FusionAgentConfig, reward: Reward, seed: int = 0, columns: int = 0
+    ) -> None:
         super().__init__()
         self.save_hyperparameters(asdict(agent))
         self.agent = agent
         self.reward = reward
-        self.q_network = QNetwork(agent)
-        self.target_network = QNetwork(agent).requires_grad_(requires_grad=False)
+        self.q_network = QNetwork(agent, columns)
+        self.target_network = QNetwork(agent, columns).requires_grad_(requires_grad=False)
         self.target_network.load_state_dict(self.q_network.state_dict())
-        self.replay_buffer = ReplayBuffer(agent.fusion_buffer_size)
+        self.replay_buffer = ReplayBuffer(agent.fusion_buffer_size, SCORES + columns)
         self.register_buffer("epsilon", torch.tensor(agent.fusion_epsilon, dtype=torch.float64))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self._seed = seed
@@ -124,16 +126,17 @@ class FusionLightningModule(ResidentModule):
 
     def get_policy(self) -> Floats:
         """Heat map of alpha, (bins of anomaly_score, bins of gat_prob)."""
-        return heat_map(self.q_network, self.agent.alpha_steps)
+        return heat_map(self.q_network, self.agent)
 
     @torch.no_grad()
-    def q_spread(self, anomaly_score: Floats, gat_prob: Floats) -> float:
+    def q_spread(
+        self, anomaly_score: Floats, gat_prob: Floats, context: Floats | None = None
+    ) -> float:
         """Mean difference between the best and the worst action's value over windows, (W,) each.
 
         Near 0 the agent has not learnt to tell weights apart.
         """
-        state = torch.from_numpy(np.stack([anomaly_score, gat_prob], axis=1).astype(np.float32))
-        values = self.q_network(state.to(self.device))
+        values = self.q_network(states(anomaly_score, gat_prob, context).to(self.device))
         return float((values.max(1).values - values.min(1).values).mean())
 
     @override

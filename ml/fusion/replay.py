@@ -12,10 +12,10 @@ class Transitions(NamedTuple):
     """Steps of an agent, n of them.
 
     Attributes:
-        state: (n, 2) what the agent saw.
+        state: (n, S) what the agent saw.
         action: (n,) int64, what it did.
         reward: (n,) what that was worth.
-        next_state: (n, 2) what it saw next.
+        next_state: (n, S) what it saw next.
         done: (n,) 1 where the episode ended with this step.
     """
 
@@ -33,13 +33,13 @@ class ReplayBuffer(nn.Module):
     samples from the same memories.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, width: int = 2) -> None:
         super().__init__()
         self.capacity = capacity
-        self.register_buffer("state", torch.zeros(capacity, 2))
+        self.register_buffer("state", torch.zeros(capacity, width))
         self.register_buffer("action", torch.zeros(capacity, dtype=torch.int64))
         self.register_buffer("reward", torch.zeros(capacity))
-        self.register_buffer("next_state", torch.zeros(capacity, 2))
+        self.register_buffer("next_state", torch.zeros(capacity, width))
         self.register_buffer("done", torch.zeros(capacity))
         self.written: Tensor
         self.register_buffer("written", torch.zeros((), dtype=torch.int64))

@@ -20,6 +20,8 @@ from ml.fusion.config import FusionAgentConfig
 VERDICT = 0.5
 # How far a score clears the verdict line breaks ties between weights that give the same verdict.
 MARGIN = 0.5
+# Where certainty is not rewarded any further.
+SUREST = 1e-3
 
 Reward = Callable[[Tensor, Tensor], Tensor]
 """(B,) fused scores, (B,) labels of 0 and 1 → (B,) rewards."""
@@ -52,6 +54,16 @@ def _accuracy(_: FusionAgentConfig) -> Reward:
     def reward(fused: Tensor, label: Tensor) -> Tensor:
         right = (fused >= VERDICT) == (label > 0.5)
         return torch.where(right, 1.0, -1.0) + _margin(fused, label)
+
+    return reward
+
+
+def _likelihood(_: FusionAgentConfig) -> Reward:
+    """The logarithmic score, a proper one: best is the weight whose fused score is the chance."""
+
+    def reward(fused: Tensor, label: Tensor) -> Tensor:
+        right = torch.where(label > 0.5, fused, 1 - fused)
+        return right.clamp(SUREST, 1 - SUREST).log()
 
     return reward
 
@@ -141,5 +153,6 @@ REWARDS: Mapping[str, Callable[[FusionAgentConfig], Reward]] = {
     "accuracy": _accuracy,
     "cost": _cost,
     "f1": _difference(_f1),
+    "likelihood": _likelihood,
     "mcc": _difference(_mcc),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from ml.batches import EpochLoader
@@ -12,11 +14,16 @@ from ml.context import Span
 from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionTrainingConfig
 from ml.fusion.dqn import FusionLightningModule
+from ml.fusion.regression import RegressionLightningModule
 from ml.fusion.rewards import Reward
-from ml.fusion.samples import FusionPredictionCache
+from ml.fusion.samples import NO_KIND, FusionPredictionCache, ShortEpochs
 from ml.lightning import Fit, training_device
 
 MONITORS = {"val_accuracy": "val_accuracy_then_reward", "val_reward": "val_reward"}
+# The regression needs no small steps: its targets hold still.
+BATCHES_AT_ONCE = 8
+
+Agent = FusionLightningModule | RegressionLightningModule
 
 
 def train_fusion(
@@ -30,7 +37,7 @@ def train_fusion(
     name: str,
     progress: Span,
     seed: int,
-) -> FusionLightningModule:
+) -> Agent:
     """Train the agent and return it with its best weights.
 
     Args:
@@ -47,13 +54,25 @@ def train_fusion(
     Raises:
         Cancelled: the run was asked to stop.
     """
-    steps = FusionPredictionCache.of(
-        cache.anomaly_score, cache.gat_prob, cache.label, cache.part, agent.episode_length
-    ).to(training_device())
+    kinds = cache.kinds if agent.method == "regression" else ()
+    steps = _steps(cache, kinds, agent).to(training_device())
     train, validation = (steps.take(torch.from_numpy(r)) for r in (held.train, held.validation))
-    size = agent.fusion_batch_size
+    columns = train.state.shape[1] - 2
     torch.manual_seed(seed)
-    module = FusionLightningModule(agent, reward, seed)
+    module: Agent
+    loader: EpochLoader[Any]
+    if agent.method == "regression":
+        module = RegressionLightningModule(agent, columns, kinds)
+        module.q_network.tabulate(reward, train.state, train.label)
+        size = agent.fusion_batch_size * BATCHES_AT_ONCE
+        loader = ShortEpochs(train, size, seed=seed)
+    else:
+        module = FusionLightningModule(agent, reward, seed, columns)
+        size = agent.fusion_batch_size
+        loader = EpochLoader(train, size, seed=seed)
+    module.q_network.encoder.fit(train.state, train.label)
+    if isinstance(module, FusionLightningModule):
+        module.target_network.load_state_dict(module.q_network.state_dict())
     fit = Fit(
         folder,
         name,
@@ -64,10 +83,21 @@ def train_fusion(
         shown="val_accuracy",
         seed=seed,
     )
-    fit.run(
-        module,
-        EpochLoader(train, size, seed=seed),
-        EpochLoader(validation, size),
-        progress,
-    )
+    fit.run(module, loader, EpochLoader(validation, size), progress)
     return module
+
+
+def _steps(
+    cache: PredictionCache, kinds: tuple[str, ...], agent: FusionAgentConfig
+) -> FusionPredictionCache:
+    place = {name: n for n, name in enumerate(kinds)}
+    kind = np.array([place.get(name, NO_KIND) for name in cache.column("attack")])
+    return FusionPredictionCache.of(
+        cache.anomaly_score,
+        cache.gat_prob,
+        cache.label,
+        cache.part,
+        agent.episode_length,
+        context=cache.context,
+        kind=np.where(cache.label > 0, kind, NO_KIND),
+    )

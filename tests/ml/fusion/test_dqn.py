@@ -4,16 +4,14 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
+from cached_predictions import cached
 from torch.nn import functional
 
 from ml.can.splits import Holdout
 from ml.context import Context, Workspace
 from ml.errors import Cancelled
-from ml.experts.calibration import Calibration
-from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionTrainingConfig
 from ml.fusion.dqn import FusionLightningModule
 from ml.fusion.policy import NetworkPolicy, QNetwork, TablePolicy, fuse, load_policy, save_policy
@@ -22,7 +20,8 @@ from ml.fusion.rewards import reward_function
 from ml.fusion.samples import FusionPredictionCache
 from ml.fusion.training import train_fusion
 
-AGENT = FusionAgentConfig()
+PLAIN = {"method": "dqn", "state": "discrete", "reward": "accuracy"}
+AGENT = FusionAgentConfig(**PLAIN)
 
 
 def module(agent: FusionAgentConfig = AGENT, seed: int = 0) -> FusionLightningModule:
@@ -39,23 +38,6 @@ def transitions(n: int, *, done: float = 1.0) -> Transitions:
         torch.rand(n, 2, generator=draw),
         torch.full((n,), done),
     )
-
-
-def cached(n: int = 600, seed: int = 0) -> PredictionCache:
-    """Windows on which the VGAE is right and the GAT is a coin flip."""
-    rng = np.random.default_rng(seed)
-    label = (np.arange(n) // 50 % 2).astype(np.uint8)
-    anomaly = np.clip(0.2 + 0.6 * label + rng.normal(0, 0.05, n), 0, 1).astype(np.float32)
-    table = pl.DataFrame(
-        {
-            "fold": [0] * n,
-            "capture": ["a"] * (n // 2) + ["b"] * (n - n // 2),
-            "label": label,
-            "anomaly_score": anomaly,
-            "gat_prob": rng.random(n).astype(np.float32),
-        }
-    )
-    return PredictionCache(table, {"vgae": Calibration(1, 0)}, cross_fitted=True, digests={})
 
 
 def fit(folder: Path, epochs: int, cancelled: Event | None = None, after: int = 10**9, agent=AGENT):
@@ -96,7 +78,7 @@ def test_the_q_update_is_the_one_of_the_paper():
 
 
 def test_the_target_network_moves_only_every_so_many_steps():
-    agent = module(FusionAgentConfig(target_update_freq=3))
+    agent = module(FusionAgentConfig(**PLAIN, target_update_freq=3))
     with torch.no_grad():
         for weights in agent.q_network.parameters():
             weights.add_(1.0)
@@ -110,7 +92,9 @@ def test_the_target_network_moves_only_every_so_many_steps():
 
 def test_each_window_flips_its_own_coin_and_the_share_of_chance_falls_with_every_step():
     agent = module(
-        FusionAgentConfig(fusion_epsilon=0.5, fusion_epsilon_decay=0.9, fusion_min_epsilon=0.4)
+        FusionAgentConfig(
+            **PLAIN, fusion_epsilon=0.5, fusion_epsilon_decay=0.9, fusion_min_epsilon=0.4
+        )
     )
     state = torch.full((20_000, 2), 0.35)
     greedy = agent.q_network(state[:1]).argmax()
@@ -154,7 +138,7 @@ def test_a_finished_training_is_not_done_again(tmp_path):
 
 
 def test_the_agent_learns_to_trust_the_expert_that_is_right(tmp_path):
-    trained, seen = fit(tmp_path, 30, agent=FusionAgentConfig(fusion_batch_size=64))
+    trained, seen = fit(tmp_path, 30, agent=FusionAgentConfig(**PLAIN, fusion_batch_size=64))
     cache = cached(seed=1)
     scores = cache.anomaly_score, cache.gat_prob
     fused = fuse(TablePolicy(trained.get_policy()).alpha(*scores), *scores)
@@ -177,21 +161,22 @@ def test_a_training_leaves_the_files_that_its_users_look_for(tmp_path):
     assert any("tensorboard/events.out.tfevents" in n for n in names)
 
 
-@pytest.mark.parametrize("state", ["discrete", "continuous"])
+@pytest.mark.parametrize("state", ["discrete", "continuous", "context"])
 def test_a_saved_policy_serves_what_the_agent_would_do(tmp_path, state):
-    agent = FusionAgentConfig(state=state)
-    network = QNetwork(agent)
+    agent = FusionAgentConfig(method="dqn", state=state)
+    network = QNetwork(agent, 3)
     save_policy(network, agent, tmp_path)
-    anomaly, probability = np.random.default_rng(0).random((2, 500)).astype(np.float32)
-    expected = NetworkPolicy(network, agent.alpha_steps).alpha(anomaly, probability)
-    np.testing.assert_allclose(load_policy(agent, tmp_path).alpha(anomaly, probability), expected)
+    draw = np.random.default_rng(0)
+    seen = *draw.random((2, 500)).astype(np.float32), draw.random((500, 3)).astype(np.float32)
+    expected = NetworkPolicy(network, agent).alpha(*seen)
+    np.testing.assert_allclose(load_policy(agent, tmp_path).alpha(*seen), expected)
 
 
 def test_the_heat_map_has_anomaly_scores_as_rows_and_gat_probabilities_as_columns():
-    agent = FusionAgentConfig(state_bins=4)
+    agent = FusionAgentConfig(state="discrete", state_bins=4)
     network = QNetwork(agent)
-    alpha = TablePolicy(NetworkPolicy(network, agent.alpha_steps).heat_map())
-    continuous = NetworkPolicy(network, agent.alpha_steps)
+    alpha = TablePolicy(NetworkPolicy(network, agent).heat_map())
+    continuous = NetworkPolicy(network, agent)
     low, high = np.array([0.1], np.float32), np.array([0.9], np.float32)
     assert alpha.table[0, 3] == alpha.alpha(low, high)[0] == continuous.alpha(low, high)[0]
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from test_dqn import AGENT, module, transitions
+from test_dqn import AGENT, PLAIN, module, transitions
 from tiny import TRAINING
 
 from ml.can import graphs as graphs_module
@@ -116,7 +116,7 @@ def test_2_a_windows_value_never_bootstraps_on_itself():
     samples = FusionPredictionCache.of(score, score, benign, benign, AGENT.episode_length)
     assert AGENT.gamma > 0
     assert samples.done.all()
-    losses = [module(FusionAgentConfig(gamma=gamma)).q_loss(transitions(9)) for gamma in (0.0, 0.9)]
+    losses = [module(FusionAgentConfig(**PLAIN, gamma=gamma)).q_loss(transitions(9)) for gamma in (0.0, 0.9)]
     assert torch.equal(*losses)
 
 
@@ -186,7 +186,7 @@ def test_9_an_id_that_looks_like_a_number_in_scientific_notation_stays_an_id():
 
 
 def test_10_exploration_is_drawn_per_window_and_decays_with_every_step():
-    agent = module(FusionAgentConfig(fusion_epsilon=0.5, fusion_min_epsilon=0.0))
+    agent = module(FusionAgentConfig(**PLAIN, fusion_epsilon=0.5, fusion_min_epsilon=0.0))
     actions = agent.act(torch.full((4000, 2), 0.5))
     assert 0.3 < (actions != actions.mode().values).float().mean() < 0.7
     before = agent.epsilon.item()

@@ -64,7 +64,7 @@ def test_a_missed_attack_costs_more_than_a_false_alarm_where_told_so():
 
 
 def test_an_unknown_reward_is_refused_with_the_known_ones():
-    with pytest.raises(NotFound, match="accuracy, cost, f1, mcc"):
+    with pytest.raises(NotFound, match="accuracy, cost, f1, likelihood, mcc"):
         reward_function(FusionAgentConfig(reward="speed"))
 
 

@@ -1,0 +1,113 @@
+"""Full-information regression: every window tells what each weight would have brought.
+
+A DQN explores because it sees the reward of the action it took only. Here the label gives the
+rewards of all of them, so all action values are regressed on all rewards at once, without
+exploration, replay or target network (the full-information limit of contextual bandits; see Foster
+& Rakhlin, arXiv:2002.04926, for regression oracles in them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from typing_extensions import override
+
+from ml.batches import ResidentModule
+from ml.fusion.belief import BeliefNetwork
+from ml.fusion.config import FusionAgentConfig
+from ml.fusion.dqn import TIE_BREAK
+from ml.fusion.policy import heat_map
+from ml.fusion.rewards import VERDICT
+from ml.fusion.samples import NO_KIND, FusionPredictionCache
+from ml.fusion.state import Floats, states
+
+# The DQN's default rate is for its own, noisier targets.
+RATE = 5.0
+DECAY = 0.01
+
+
+class RegressionLightningModule(ResidentModule):
+    """The regression agent and its training."""
+
+    def __init__(
+        self, agent: FusionAgentConfig, columns: int = 0, kinds: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(asdict(agent))
+        self.agent = agent
+        self.q_network = BeliefNetwork(agent, columns, kinds)
+
+    def q_loss(self, batch: FusionPredictionCache) -> Tensor:
+        """Mean squared error of every weight's value against its reward, a scalar.
+
+        Members learn apart: the mean runs over them too. The scale is that of the rewards, so that
+        no reward needs a learning rate of its own.
+        """
+        benign, attack = self.q_network.rewards(batch.state)
+        stake = (attack - benign) ** 2
+        belief = self.q_network.member_beliefs(batch.state).sigmoid()
+        wrong = (belief - batch.label) ** 2 * stake.mean(1)
+        worth = self.q_network.worth
+        scale = ((worth[1] - worth[0]) ** 2).mean().clamp_min(1e-12)
+        return (wrong * batch.weight).mean() / scale
+
+    def kind_loss(self, batch: FusionPredictionCache) -> Tensor:
+        """Cross-entropy of the attack windows' kinds, a scalar; 0 where there is none."""
+        known = batch.kind != NO_KIND
+        if not known.any():
+            return batch.label.new_zeros(())
+        odds = self.q_network.kind_log_odds(batch.state[known])
+        each = functional.cross_entropy(odds, batch.kind[known], reduction="none")
+        weight = batch.weight[known]
+        return (each * weight).sum() / weight.sum()
+
+    @override
+    def training_step(self, batch: FusionPredictionCache, _: int) -> Tensor:
+        values, kinds = self.q_loss(batch), self.kind_loss(batch)
+        self.log_dict(
+            {"train_loss": values, "train_kind_loss": kinds}, on_step=False, on_epoch=True
+        )
+        return values + kinds
+
+    @override
+    def validation_step(self, batch: FusionPredictionCache, _: int) -> None:
+        values = self.q_network(batch.state)
+        action = values.argmax(1, keepdim=True)
+        fused = self.q_network.fused(batch.state).gather(1, action).squeeze(1)
+        right = ((fused >= VERDICT) == (batch.label > 0.5)).float().mean()
+        benign, attack = (
+            r.gather(1, action).squeeze(1) for r in self.q_network.rewards(batch.state)
+        )
+        earned = torch.where(batch.label > 0.5, attack, benign)
+        reward = (earned * batch.weight).mean()
+        measured = {
+            "val_accuracy": right,
+            "val_reward": reward,
+            "val_accuracy_then_reward": right + TIE_BREAK * reward,
+            "q_spread": (values.max(1).values - values.min(1).values).mean(),
+        }
+        self.log_dict(measured, on_epoch=True, batch_size=len(batch.label))
+
+    def get_policy(self) -> Floats:
+        """Heat map of alpha, (bins of anomaly_score, bins of gat_prob), in a typical context."""
+        return heat_map(self.q_network, self.agent)
+
+    @torch.no_grad()
+    def q_spread(
+        self, anomaly_score: Floats, gat_prob: Floats, context: Floats | None = None
+    ) -> float:
+        """Mean difference between the best and the worst action's value over windows, (W,) each."""
+        values = self.q_network(states(anomaly_score, gat_prob, context).to(self.device))
+        return float((values.max(1).values - values.min(1).values).mean())
+
+    @override
+    def configure_optimizers(self) -> Any:
+        rate = self.agent.fusion_lr * RATE
+        optimizer = torch.optim.AdamW(self.q_network.parameters(), lr=rate, weight_decay=DECAY)
+        steps = max(int(self.trainer.estimated_stepping_batches), 1)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
