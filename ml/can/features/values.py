@@ -49,7 +49,7 @@ def frame_values(windows: Arrangement, profile: VehicleProfile) -> Values:
     at = np.flatnonzero(novel)
     place, value = place[at], windows.payload[at]
     differ = (windows.word[at] ^ table.constant_value[place]) & table.constant_mask[place]
-    novelty = table.novelty[place[:, None], BYTES, value]
+    new = ~table.seen[place[:, None], BYTES, value]
     wide = value.astype(np.int16)
     outside = np.maximum(table.low[place] - wide, wide - table.high[place])
 
@@ -61,8 +61,8 @@ def frame_values(windows: Arrangement, profile: VehicleProfile) -> Values:
     return Values(
         changed_bits=spread(np.bitwise_count(differ)),
         changed_bytes=spread((differ.view(np.uint8).reshape(-1, 8) != 0).sum(axis=1)),
-        novelty=spread(novelty.sum(axis=1)),
-        novel_bytes=spread((novelty > 0).sum(axis=1)),
+        novelty=spread((new * table.new_value[place]).sum(axis=1)),
+        novel_bytes=spread(np.count_nonzero(new, axis=1)),
         range_excess=spread(np.maximum(outside, 0).max(axis=1) / 255.0),
         surprise=np.where(windows.known, beyond, np.float32(0)),
         novel=novel,

@@ -46,7 +46,7 @@ class Values:
 
     Attributes:
         surprise: (I, 8, 256) nats of each value of each byte.
-        novelty: (I, 8, 256) nats of a new value where the byte never had it, else 0.
+        seen: (I, 8, 256) whether a byte ever had a value; `new_value`: (I, 8) nats of a new one.
         usual_surprise: (I,) nats that 99.9 % of the id's payloads stay within.
         low, high: (I, 8) least and largest value of each byte.
         constant_mask: (I,) bits that never changed; `constant_value`: (I,) what they are.
@@ -55,7 +55,8 @@ class Values:
     """
 
     surprise: Annotated[Floats, table(IDS, 8, 256, dtype="float32", low=0, high=4 * CAP)]
-    novelty: Annotated[Floats, table(IDS, 8, 256, dtype="float32", low=0, high=CAP)]
+    seen: Annotated[NDArray[np.bool_], table(IDS, 8, 256, dtype="bool")]
+    new_value: Annotated[Floats, table(IDS, 8, dtype="float32", low=0, high=CAP)]
     usual_surprise: Annotated[Floats, table(IDS, dtype="float32", low=0)]
     low: Annotated[NDArray[np.int16], table(IDS, 8, dtype="int16", low=0, high=255)]
     high: Annotated[NDArray[np.int16], table(IDS, 8, dtype="int16", low=0, high=255)]
@@ -80,7 +81,8 @@ class Values:
         distinct = _distinct(place, traffic.word, ids)
         return Values(
             surprise=surprise,
-            novelty=np.where(seen, np.float32(0), new[..., None]),
+            seen=seen,
+            new_value=new,
             usual_surprise=quantile_by_group(place, total, ids, USUAL),
             low=np.argmax(seen, axis=-1).astype(np.int16),
             high=(255 - np.argmax(seen[..., ::-1], axis=-1)).astype(np.int16),
