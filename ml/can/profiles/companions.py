@@ -23,10 +23,16 @@ MARGIN = 0.02
 SLOWEST_STEADY = 0.1  # relative jitter
 SHORTEST_PERIOD = 0.03
 LEAST_FRAMES = 20
+LEAST_IN_SEGMENT = 5
 MOST_FRAMES = 1500
-LEAST_COMPANIONS = 10
+UNLIKE = 0.03  # relative difference in how often two ids come
 DRIFT = 1e-6
 UNSURE_DRIFT = 6e-6
+SEPARATE_SEGMENTS = 3
+SAME_OFFSET = 1.5e-3
+# A busy bus delays a frame by more than the enrolment may show; in seconds, and in periods.
+SLACK = 1e-3
+SLACK_PERIODS = 0.06
 BY_CHANCE = 0.35
 
 
@@ -47,7 +53,7 @@ class Companions:
 
     @staticmethod
     def learn(traffic: EnrolledTraffic, intervals: Intervals) -> Companions:
-        """Search the longest segment, and confirm in the others.
+        """Search all segments together; each of them must agree.
 
         Only slow and steady ids are given companions: fast ones need none.
         """
@@ -58,7 +64,7 @@ class Companions:
             high=np.zeros((ids, MOST)),
             surprise=np.zeros((ids, MOST), np.float32),
         )
-        segments = sorted(_schedules(traffic), key=lambda s: -s.frames)
+        segments = list(_schedules(traffic))
         steady = (intervals.period > SHORTEST_PERIOD) & (intervals.jitter <= SLOWEST_STEADY)
         for i in np.flatnonzero(steady):
             candidates = sorted(_candidates(segments, int(i)), key=lambda c: (c.rank, c.place))
@@ -75,11 +81,13 @@ class _Schedule:
     times: list[Seconds]
     begin: float
     end: float
-    frames: int
 
     def inside(self, i: int) -> Seconds:
         times = self.times[i]
-        return times[(times > self.begin) & (times < self.end)]
+        times = times[(times > self.begin) & (times < self.end)]
+        if len(times) <= MOST_FRAMES:
+            return times
+        return times[np.linspace(0, len(times) - 1, MOST_FRAMES).astype(np.int64)]
 
 
 @dataclass(frozen=True)
@@ -99,69 +107,69 @@ def _schedules(traffic: EnrolledTraffic) -> Iterator[_Schedule]:
         time = segment.timestamp
         ends = np.cumsum(np.bincount(place, minlength=len(traffic.ids)))[:-1]
         times = np.split(time[np.lexsort((time, place))], ends)
-        yield _Schedule(times, time[0] + MARGIN, time[-1] - MARGIN, len(segment))
+        yield _Schedule(times, time[0] + MARGIN, time[-1] - MARGIN)
 
 
 def _candidates(segments: Sequence[_Schedule], i: int) -> Iterator[_Candidate]:
-    longest, *others = segments
-    own = longest.inside(i)
-    if len(own) < LEAST_FRAMES:
+    owns = [segment.inside(i) for segment in segments]
+    seen = [n for n, own in enumerate(owns) if len(own) >= LEAST_IN_SEGMENT]
+    segments, owns = [segments[n] for n in seen], [owns[n] for n in seen]
+    if sum(map(len, owns)) < LEAST_FRAMES:
         return
-    if len(own) > MOST_FRAMES:
-        own = own[np.linspace(0, len(own) - 1, MOST_FRAMES).astype(np.int64)]
-    for c, times in enumerate(longest.times):
-        alike = abs(len(times) / len(longest.times[i]) - 1) <= 0.03
-        if c == i or len(times) < LEAST_COMPANIONS or not alike:
+    seconds = sum(segment.end - segment.begin for segment in segments)
+    frames = sum(len(segment.times[i]) for segment in segments)
+    for c in range(len(segments[0].times)):
+        count = sum(len(segment.times[c]) for segment in segments)
+        if c == i or abs(count / frames - 1) > UNLIKE or not all(len(s.times[c]) for s in segments):
             continue
-        offset = _nearest(times, own)
-        bounds = _bounds(offset, own)
+        offsets = [
+            _nearest(segment.times[c], own) for segment, own in zip(segments, owns, strict=True)
+        ]
+        bounds = _bounds(offsets, owns, SLACK_PERIODS * seconds / frames)
         if bounds is None:
             continue
         low, high = bounds
-        density = len(times) / (longest.end - longest.begin)
-        by_chance = 1 - np.exp(-density * (high - low))
-        if by_chance > BY_CHANCE:
-            continue
-        missed = np.count_nonzero((offset < low) | (offset > high))
-        confirmed = _confirm(others, i, c, low, high)
-        if confirmed is None:
-            continue
-        missed, total = missed + confirmed[0], len(own) + confirmed[1]
-        if missed <= 0.03 * total:
-            surprise = min(-np.log((missed + 0.5) / (total + 1)), CAP)
+        by_chance = 1 - np.exp(-count / seconds * (high - low))
+        missed = [int(np.count_nonzero((offset < low) | (offset > high))) for offset in offsets]
+        agreed = all(m <= 0.02 * len(own) + 0.5 for m, own in zip(missed, owns, strict=True))
+        if by_chance <= BY_CHANCE and agreed:
+            total = sum(map(len, owns))
+            surprise = min(-np.log((sum(missed) + 0.5) / (total + 1)), CAP)
             yield _Candidate(by_chance + (high - low) * 50, c, low, high, surprise)
 
 
-def _bounds(offset: Seconds, own: Seconds) -> tuple[float, float] | None:
-    """Where a companion has to come; None where its offset is far, loose or drifts."""
-    low, high, middle = np.quantile(offset, [0.01, 0.99, 0.5])
+def _bounds(
+    offsets: Sequence[Seconds], owns: Sequence[Seconds], least_slack: float
+) -> tuple[float, float] | None:
+    """Where a companion has to come; None where its offset is far, loose or drifts.
+
+    Args:
+        offsets: of each segment, seconds from the id's frames to the companion's nearest ones.
+        owns: of each segment, times of the id's frames.
+        least_slack: seconds by which to widen what was seen, at least.
+    """
+    low, high, middle = np.quantile(np.concatenate(offsets), [0.01, 0.99, 0.5])
     if abs(middle) > REACH or high - low > REACH:
         return None
+    middles = [float(np.median(offset)) for offset in offsets]
+    # Clocks of two controllers start apart and drift: one task's do neither, in any drive.
+    apart = max(middles) - min(middles)
+    longest = int(np.argmax([own[-1] - own[0] for own in owns]))
+    slope, error = _drift(np.clip(offsets[longest], low, high), owns[longest])
+    drifts = abs(slope) > DRIFT + 2 * error
+    sure = error <= UNSURE_DRIFT or (len(middles) >= SEPARATE_SEGMENTS and apart <= SAME_OFFSET)
+    if drifts or not sure:
+        return None
+    slack = max(SLACK + (high - low) / 2, least_slack)
+    return low - slack, high + slack
+
+
+def _drift(offset: Seconds, own: Seconds) -> tuple[float, float]:
+    """Seconds a second by which an offset changes, and the standard error of that."""
     centred = own - own.mean()
     weight = (centred**2).sum()
-    rest = np.clip(offset - middle, low - middle, high - middle)
-    slope = (centred * rest).sum() / weight
-    error = np.sqrt(((rest - rest.mean()) ** 2).mean() / weight)
-    if abs(slope) > DRIFT + 2 * error or error > UNSURE_DRIFT:
-        return None
-    return min(low - 5e-4, middle - 2.2e-3), max(high + 5e-4, middle + 2.2e-3)
-
-
-def _confirm(
-    others: Sequence[_Schedule], i: int, c: int, low: float, high: float
-) -> tuple[int, int] | None:
-    """Frames of i without c, and all frames of i; None where one segment objects."""
-    missed = total = 0
-    for segment in others:
-        own = segment.inside(i)
-        if len(own) < 5 or len(segment.times[c]) < 5:
-            continue
-        offset = _nearest(segment.times[c], own)
-        absent = int(np.count_nonzero((offset < low) | (offset > high)))
-        if absent > 0.02 * len(own) + 0.5:
-            return None
-        missed, total = missed + absent, total + len(own)
-    return missed, total
+    slope = (centred * (offset - offset.mean())).sum() / weight
+    return float(slope), float(offset.std() / np.sqrt(weight))
 
 
 def _nearest(times: Seconds, own: Seconds) -> Seconds:
