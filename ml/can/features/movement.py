@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml.can.features.arrangement import Arrangement, Column, Floats
+from ml.can.features.names import CAP
 from ml.can.features.payloads import summed_over_bytes
-from ml.can.features.timing import CAP
 
 if TYPE_CHECKING:
     from ml.can.profiles.profile import VehicleProfile

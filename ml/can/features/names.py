@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+CAP = 30.0
+"""Nats; no single surprise is larger."""
+
 FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "presence": (

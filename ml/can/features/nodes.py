@@ -11,8 +11,8 @@ from ml.can.features.arrangement import Arrangement, Column, Floats, as_matrix
 from ml.can.features.checks import check_features, frame_checks
 from ml.can.features.companions import Companions, companion_features, frame_companions
 from ml.can.features.movement import Movement, frame_movement, movement_features
-from ml.can.features.names import NODE_FEATURES, RECORDED
-from ml.can.features.timing import CAP, Timing, frame_timing, timing_features
+from ml.can.features.names import CAP, NODE_FEATURES, RECORDED
+from ml.can.features.timing import Timing, frame_timing, timing_features
 from ml.can.features.values import Values, frame_values, value_features
 
 if TYPE_CHECKING:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml.can.features.arrangement import Arrangement, Column, Floats, Mask, Seconds
+from ml.can.features.names import CAP
 from ml.can.runs import Ints
 
 if TYPE_CHECKING:
     from ml.can.profiles.profile import VehicleProfile
 
-CAP = 30.0
-"""Nats; no single surprise is larger."""
 LARGEST_RATIO = 8.0
 STEADY = 0.5  # relative jitter over which counting frames against a period means nothing
 SHORTEST = 1e-9

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import numpy as np
 
+from ml.can.features.names import CAP
 from ml.can.features.payloads import summed_over_bytes
-from ml.can.features.timing import CAP
 from ml.can.profiles.surprises import Floats, byte_counts, byte_surprise, tail_surprise
 from ml.can.profiles.tables import IDS, table
 from ml.can.profiles.traffic import EnrolledTraffic, quantile_by_group

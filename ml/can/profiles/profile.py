@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ml.can.features.names import RECORDED
-from ml.can.features.timing import CAP
+from ml.can.features.names import CAP, RECORDED
 from ml.can.profiles.checks import Checks
 from ml.can.profiles.companions import Companions
 from ml.can.profiles.intervals import Intervals
@@ -44,7 +43,7 @@ SECTIONS: Mapping[str, type] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VehicleProfile:
     """Benign traffic of one car, as tables over its I ids.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.can.features.timing import CAP
+from ml.can.features.names import CAP
 from ml.can.runs import Ints
 
 Floats = NDArray[np.float32]

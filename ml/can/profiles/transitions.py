@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.can.features.timing import CAP
+from ml.can.features.names import CAP
 from ml.can.profiles.surprises import Floats, tail_surprise
 from ml.can.profiles.tables import IDS, table
 from ml.can.profiles.traffic import EnrolledTraffic

@@ -221,6 +221,8 @@ def test_a_forged_profile_that_is_not_refused_still_gives_finite_features(
     if kind.kind == "f":
         value = data.draw(st.sampled_from([0.0, 1e-300, 1.0, 30.0, 1e6, 1e308, np.nan]))
         value = np.float32(min(value, 3e38)) if kind == np.float32 else value
+    elif kind.kind == "b":
+        value = data.draw(st.booleans())
     else:
         value = data.draw(st.integers(np.iinfo(kind).min, np.iinfo(kind).max))
     arrays[name] = np.full_like(arrays[name], value)
