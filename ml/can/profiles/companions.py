@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ml.can.features.timing import CAP
+from ml.can.features.names import CAP
 from ml.can.profiles.intervals import Intervals
 from ml.can.profiles.surprises import Floats
 from ml.can.profiles.tables import IDS, table
