@@ -31,6 +31,7 @@ def score_capture(
     bars: Bars | None = None,
     *,
     shared: NDArray[np.bool_] | None = None,
+    masked: NDArray[np.bool_] | None = None,
 ) -> CaptureScores:
     """Every detector's scores of a capture's windows.
 
@@ -39,6 +40,8 @@ def score_capture(
         labelled: the capture and its windows under its car's profile.
         bars: the bars without networks, where they were fitted.
         shared: (W,) windows with traffic that is also in the training captures, where known.
+        masked: (W,) windows that count nowhere, besides those the enrolment was taken from: another
+            capture of the same drive may hold the enrolment's traffic too.
     """
     capture, graphs = labelled.capture, labelled.graphs
     verdicts = scorer.score_graphs(graphs)
@@ -69,7 +72,7 @@ def score_capture(
             **(bars.scores(graphs.window) if bars else {}),
         },
         thresholds=detector_thresholds(scorer, bars),
-        counted=~labelled.enrolled,
+        counted=~labelled.enrolled if masked is None else ~(labelled.enrolled | masked),
         shared=shared,
         nodes=nodes,
         alpha=verdicts.alpha,

@@ -10,16 +10,10 @@ from numpy.typing import NDArray
 
 from ml.can.frames import Frames
 from ml.can.windows import WindowConfig, window_starts
+from ml.evaluation.traffic_runs import RUN, Hashes, benign_runs, sampled
 
-# A parked car repeats a dozen frames with the same ids and payloads by chance now and then. As many
-# as this, in the same order, come from the same drive.
-RUN = 25
 # Of a longer index only runs whose hash ends in zeros are kept, the same ones on both sides.
 MOST_RUNS = 1 << 24
-
-Hashes = NDArray[np.uint64]
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_MIX = np.uint64(0xBF58476D1CE4E5B9)
 
 
 @dataclass(frozen=True)
@@ -97,14 +91,14 @@ class TrainingTraffic:
         names: list[str] = []
         index = _Index()
         for name, frames in parts:
-            index.add(_runs(frames)[0], len(names))
+            index.add(benign_runs(frames)[0], len(names))
             names.append(name)
         index.compact()
         return TrainingTraffic(tuple(names), index.runs, index.source, index.every)
 
     def overlap(self, frames: Frames) -> Overlap:
         """How much of a capture's benign traffic occurs in the training captures."""
-        runs = _sampled(_runs(frames)[0], self.every)
+        runs = sampled(benign_runs(frames)[0], self.every)
         place = self._places(runs)
         shared = place >= 0
         if not len(runs) or not shared.any():
@@ -121,9 +115,9 @@ class TrainingTraffic:
             window: how it is cut.
         """
         traffic = frames.traffic()
-        runs, benign = _runs(traffic)
-        sampled = np.flatnonzero(runs % np.uint64(self.every) == 0)
-        starts = sampled[self._places(runs[sampled]) >= 0]
+        runs, benign = benign_runs(traffic)
+        kept = np.flatnonzero(runs % np.uint64(self.every) == 0)
+        starts = kept[self._places(runs[kept]) >= 0]
         covered = np.zeros(len(benign) + 1, np.int64)
         np.add.at(covered, starts, 1)
         np.add.at(covered, np.minimum(starts + RUN, len(benign)), -1)
@@ -149,7 +143,7 @@ class _Index:
         self._parts: list[tuple[Hashes, int]] = []
 
     def add(self, runs: Hashes, source: int) -> None:
-        self._parts.append((_sampled(runs, self.every), source))
+        self._parts.append((sampled(runs, self.every), source))
         if sum(len(part) for part, _ in self._parts) > MOST_RUNS:
             self.compact()
 
@@ -164,35 +158,3 @@ class _Index:
             self.every *= 2
             kept = self.runs % np.uint64(self.every) == 0
             self.runs, self.source = self.runs[kept], self.source[kept]
-
-
-def _sampled(runs: Hashes, every: int) -> Hashes:
-    return runs if every == 1 else runs[runs % np.uint64(every) == 0]
-
-
-def _runs(frames: Frames) -> tuple[Hashes, NDArray[np.intp]]:
-    """(n,) hash of the run that begins at each benign frame, and (b,) the benign frames' rows."""
-    traffic = frames.traffic()
-    label = traffic.label
-    benign = np.arange(len(traffic)) if label is None else np.flatnonzero(label == 0)
-    frame = _frame_hashes(traffic[benign])
-    count = max(len(frame) - RUN + 1, 0)
-    run = np.zeros(count, np.uint64)
-    for offset in range(RUN if count else 0):
-        run = run * _ODD + frame[offset : offset + count]
-    return _mixed(run), benign
-
-
-def _frame_hashes(frames: Frames) -> Hashes:
-    wide = np.ascontiguousarray(frames.payload)
-    padded = np.pad(wide, ((0, 0), (0, -wide.shape[1] % 8)))
-    hashes = (frames.arbitration.astype(np.uint64) << np.uint64(8)) | frames.length
-    for word in padded.view(np.uint64).T:
-        # A narrow payload must hash like the same one in a wider column.
-        hashes = np.where(word > 0, _mixed(hashes * _ODD + word), hashes)
-    return _mixed(hashes)
-
-
-def _mixed(values: Hashes) -> Hashes:
-    values = (values ^ (values >> np.uint64(30))) * _MIX
-    return values ^ (values >> np.uint64(31))

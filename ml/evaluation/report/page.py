@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from ml.evaluation.captures import Family
 from ml.evaluation.comparison import compare
 from ml.evaluation.events import EVENT_GAP
-from ml.evaluation.leakage import RUN, CaptureLeakage, Leakage
+from ml.evaluation.leakage import CaptureLeakage, Leakage
 from ml.evaluation.report.pictures import Picture, picture
 from ml.evaluation.report.policy import alpha_histogram, importance_bars, policy_heatmap
-from ml.evaluation.report.sections import at_most, family_section, leads, rate, seconds
+from ml.evaluation.report.sections import family_section, leads
+from ml.evaluation.report.wording import at_most, rate, seconds
 from ml.evaluation.style import look
 from ml.evaluation.tables import MEASURES, number
+from ml.evaluation.traffic_runs import RUN
 from ml.evaluation.verdict import judge
 
 Floats = NDArray[np.floating[Any]]

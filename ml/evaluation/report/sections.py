@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-
 from ml.evaluation.captures import FUSED, CaptureScores, Family
-from ml.evaluation.report.curves import detection_curves
-from ml.evaluation.report.dots import MOST_CAPTURES, capture_dots
-from ml.evaluation.report.pictures import Picture, picture
-from ml.evaluation.report.timelines import mistakes, timeline, worst_first
+from ml.evaluation.report import drawings
+from ml.evaluation.report.pictures import Picture
+from ml.evaluation.report.wording import at_most, rate, seconds
 from ml.evaluation.style import look, split_title
 from ml.evaluation.tables import MEASURES, NA, Cell, capture_cells, macro_rows, number, span
 
@@ -72,13 +69,13 @@ def family_section(family: Family, compared: Mapping[str, Any], timelines: int) 
         figures=compared,
         cars=len({row["vehicle"] for row in rows}),
         macro=macro_rows(compared),
-        dots=_dots(rows),
+        dots=drawings.dots(rows),
         heat=[
             (m, MEASURES[m], m in OPEN_MEASURES, [(row, capture_cells(row, m)) for row in rows])
             for m in HEAT_MEASURES
         ],
-        curves=_curves(family),
-        timelines=_timelines(family.captures, rows, timelines),
+        curves=drawings.curves(family),
+        timelines=drawings.timelines(family.captures, rows, timelines),
         thresholds=_thresholds(family.captures),
         unshared=_unshared(compared),
         overview=_overview(compared),
@@ -89,26 +86,6 @@ def leads(families: Sequence[Mapping[str, Any]]) -> dict[str, list[Lead | None]]
     """Per rival a cell for each family; None where the family has not this rival."""
     rivals = dict.fromkeys(rival for family in families for rival in family["against"])
     return {look(r).label: [_lead(f["against"].get(r)) for f in families] for r in rivals}
-
-
-def seconds(value: float | None) -> str:
-    """A duration as people say it, or `n/a`."""
-    if value is None:
-        return NA
-    if value < 1:
-        return f"{1000 * value:.0f} ms"
-    return f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
-
-
-def rate(events: Mapping[str, Any]) -> str:
-    """False alarms an hour, or `n/a`."""
-    return number(events["false_alarms_per_hour"], 1)
-
-
-def at_most(events: Mapping[str, Any]) -> str:
-    """What the false alarms an hour may be at most, or nothing."""
-    most = events["false_alarms_per_hour_at_most"]
-    return "" if most is None else f"at most {most:.1f}"
 
 
 def _overview(compared: Mapping[str, Any]) -> list[Cell]:
@@ -141,52 +118,6 @@ def _lead(lead: Mapping[str, Any] | None) -> Lead | None:
     return Lead(
         lead["outcome"], _OUTCOME_SIGNS[lead["outcome"]], text, [n for n in (*notes, differ) if n]
     )
-
-
-def _dots(rows: Sequence[Mapping[str, Any]]) -> Picture | None:
-    drawn = capture_dots(rows)
-    if drawn is None:
-        return None
-    captures = sum(row["detectors"].get(FUSED, {}).get("mcc") is not None for row in rows)
-    some = f" The {MOST_CAPTURES} worst captures are shown." if captures > MOST_CAPTURES else ""
-    return picture(
-        drawn,
-        "MCC of every detector on every capture with attacks; the table below has the figures.",
-        "MCC on each capture with attacks, the fusion's worst on top. A step to the right leaves a "
-        f"tenth of the error; the right edge stands for 0.9999 and more.{some}",
-    )
-
-
-def _curves(family: Family) -> Picture | None:
-    """Curves where one model scored all captures, since scores of others share no scale."""
-    captures = [capture.of_counted() for capture in family.captures]
-    if len({tuple(c.thresholds.items()) for c in captures}) != 1:
-        return None
-    labels = np.concatenate([c.labels for c in captures])
-    thresholds = captures[0].thresholds
-    scores = {name: np.concatenate([c.scores[name] for c in captures]) for name in thresholds}
-    drawn = detection_curves(labels, scores, thresholds)
-    if drawn is None:
-        return None
-    return picture(
-        drawn,
-        f"Precision-recall and ROC curves of {', '.join(look(n).label for n in thresholds)}.",
-        "All windows of the family together. A dot is a detector at its own threshold; the dotted "
-        "line is chance. The left edge of the ROC stands for no false alarm at all.",
-    )
-
-
-def _timelines(
-    captures: Sequence[CaptureScores], rows: Sequence[Mapping[str, Any]], limit: int
-) -> list[Picture]:
-    if any(FUSED not in capture.thresholds for capture in captures):
-        return []
-    shown = []
-    for index in worst_first(rows, limit):
-        capture = captures[index]
-        caption = f"{capture.path} ({capture.vehicle}): {mistakes(capture)}"
-        shown.append(picture(timeline(capture), f"Fused score over time. {caption}", caption))
-    return shown
 
 
 def _thresholds(captures: Sequence[CaptureScores]) -> list[tuple[str, list[str]]]:

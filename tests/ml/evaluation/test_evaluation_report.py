@@ -11,7 +11,7 @@ from ml.evaluation.captures import Family, families_by_split
 from ml.evaluation.comparison import compare
 from ml.evaluation.leakage import CaptureLeakage, Leakage, Overlap
 from ml.evaluation.report import EnrolledCar, write_report
-from ml.evaluation.report.sections import seconds
+from ml.evaluation.report.wording import seconds
 from ml.evaluation.tables import best_marked, grade, number
 
 HOSTILE = 'set/<script>alert("x")</script>&.csv'

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from ml.can.frames import Flag, Frames
 from ml.can.windows import WindowConfig
 from ml.evaluation import leakage
-from ml.evaluation.leakage import RUN, TrainingTraffic
+from ml.evaluation.leakage import TrainingTraffic
+from ml.evaluation.traffic_runs import RUN
 
 WINDOW = WindowConfig(window_size=100, stride=100)
 
