@@ -75,6 +75,13 @@ def answer(
     """Put an answer together."""
     # The columns are right by construction; validating each number again would take longest.
     vehicle = None if seen is None else SeenAs.model_validate(seen)
+    columns = {**scores.to_dict(), "attack_kind": attack_kinds(scores)}
     return ScoreAnswer.model_construct(
-        **scores.to_dict(), vehicle=vehicle, explanations=explanations, log=log
+        **columns, vehicle=vehicle, explanations=explanations, log=log
     )
+
+
+def attack_kinds(scores: Scores) -> list[str | None]:
+    """The kind of each window's attack; a window that is none has no kind."""
+    kinds = zip(scores.attack_kind.tolist(), scores.is_attack.tolist(), strict=True)
+    return [kind if attack else None for kind, attack in kinds]

@@ -115,8 +115,7 @@ def _ids(profile: VehicleProfile, names: list[str]) -> list[LearntId]:
 def _kinds(profile: VehicleProfile) -> tuple[list[list[ByteKind]], NDArray[np.int64]]:
     """What each byte looks like, I lists of 8, and how many values it had, (I, 8)."""
     ids = len(profile.ids)
-    # A value that was seen costs no novelty; a byte that was never still has seen them all.
-    values = (profile.values.novelty == 0).sum(axis=-1)
+    values = profile.values.seen.sum(axis=-1)
     step = np.exp(-profile.movement.surprise.astype(np.float64))
     moved = profile.movement.count > 0
     counting = (step[..., 1:].max(axis=-1) >= COUNTING) & moved[:, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from app.cli.places import load_settings
 from app.cli.terminal import note, say, show, table, warn, write
 from app.cli.work.explanations import show_explanations
 from app.scoring.schemas import LogReport
-from app.scoring.service import answer, score_frames
+from app.scoring.service import answer, attack_kinds, score_frames
 from app.vehicles.seen import Seen, Vehicles
 from ml.can.profiles.store import ProfileStore
 from ml.can.readers import Log, ReadReport, read_log
@@ -30,6 +31,7 @@ _COLUMNS = (
     "anomaly_score",
     "gat_prob",
     "is_attack",
+    "attack_kind",
 )
 
 
@@ -97,7 +99,7 @@ def _csv(scores: Scores) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("window", *_COLUMNS))
     columns = [getattr(scores, name).tolist() for name in _COLUMNS]
-    columns[-1] = scores.is_attack.astype(int).tolist()
+    columns[-2:] = scores.is_attack.astype(int).tolist(), attack_kinds(scores)
     writer.writerows((row, *values) for row, values in enumerate(zip(*columns, strict=True)))
     return text.getvalue()
 
@@ -123,11 +125,11 @@ def _show_episodes(scores: Scores) -> None:
     edges = np.flatnonzero(np.diff(np.r_[0, scores.is_attack.astype(np.int8), 0]))
     begins, ends = edges[::2], edges[1::2]
     first = scores.window_start[0]
-    made = table(
-        "From (s)", "To (s)", "Windows", "Highest score", "Mean alpha", numbers=5, title="Attacks"
-    )
+    columns = ("Likely kind", "From (s)", "To (s)", "Windows", "Highest score", "Mean alpha")
+    made = table(*columns, numbers=5, title="Attacks")
     for begin, end in list(zip(begins, ends, strict=True))[:SHOWN_EPISODES]:
         made.add_row(
+            Counter(scores.attack_kind[begin:end].tolist()).most_common(1)[0][0],
             f"{scores.window_start[begin] - first:.2f}",
             f"{scores.window_end[end - 1] - first:.2f}",
             str(end - begin),
