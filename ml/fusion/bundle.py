@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from ml.evaluation.baselines import Baselines
 from ml.experts.calibration import Calibration
 from ml.fusion.config import FusionAgentConfig
-from ml.fusion.policy import FusionPolicy, QNetwork, load_policy, save_policy
+from ml.fusion.policy import FusionPolicy, PolicyNetwork, load_policy, save_policy
+from ml.fusion.state import Floats
 
 FUSION = "fusion.json"
 
@@ -26,12 +28,14 @@ class FusionParts:
         threshold: the verdict line on the fused score.
         baselines: the fusion's rivals.
         policy: chooses alpha.
+        usual_node: (F,) node features of an id that behaves as usual.
     """
 
     calibrations: Mapping[str, Calibration]
     threshold: float
     baselines: Baselines
     policy: FusionPolicy
+    usual_node: Floats
 
     @staticmethod
     def load(folder: Path) -> FusionParts:
@@ -45,6 +49,7 @@ class FusionParts:
             threshold=float(values["threshold"]),
             baselines=Baselines.from_dict(values["baselines"]),
             policy=load_policy(agent, folder),
+            usual_node=np.array(values["usual_node"], np.float32),
         )
 
 
@@ -54,7 +59,8 @@ def save_fusion(
     threshold: float,
     baselines: Baselines,
     agent: FusionAgentConfig,
-    network: QNetwork,
+    network: PolicyNetwork,
+    usual_node: Floats,
 ) -> None:
     """Write `fusion.json`, the agent's weights and its heat map."""
     values = {
@@ -62,6 +68,7 @@ def save_fusion(
         "threshold": threshold,
         "baselines": baselines.to_dict(),
         "agent": asdict(agent),
+        "usual_node": usual_node.tolist(),
     }
     (folder / FUSION).write_text(json.dumps(values, indent=1, allow_nan=False))
     save_policy(network, agent, folder)

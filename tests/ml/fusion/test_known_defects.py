@@ -116,7 +116,10 @@ def test_2_a_windows_value_never_bootstraps_on_itself():
     samples = FusionPredictionCache.of(score, score, benign, benign, AGENT.episode_length)
     assert AGENT.gamma > 0
     assert samples.done.all()
-    losses = [module(FusionAgentConfig(**PLAIN, gamma=gamma)).q_loss(transitions(9)) for gamma in (0.0, 0.9)]
+    losses = [
+        module(FusionAgentConfig(**PLAIN, gamma=gamma)).q_loss(transitions(9))
+        for gamma in (0.0, 0.9)
+    ]
     assert torch.equal(*losses)
 
 
