@@ -106,9 +106,9 @@ class ScoreAnswer(BaseModel):
     anomaly_score: list[float]
     gat_prob: list[float]
     is_attack: list[bool] = Field(description="Whether `fused_score` reaches the threshold.")
-    attack_kind: list[str | None] = Field(
+    attack_kind: list[str | None] | None = Field(
         description="The likeliest kind of attack, `unknown` where none is likely enough; null for "
-        "a window that is no attack."
+        "a window that is no attack, and as a whole for ready-made scores."
     )
     window_start: list[float] | None = Field(description="Seconds; null for ready-made scores.")
     window_end: list[float] | None

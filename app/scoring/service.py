@@ -13,6 +13,7 @@ from app.scoring.traffic import Sent
 from app.vehicles.seen import Seen, Vehicles
 from ml.can.frames import Frames
 from ml.errors import InvalidInput
+from ml.explanation import explain as explain_windows
 from ml.scoring import Scorer, Scores
 
 # The strongest flagged windows that are explained; each takes some milliseconds.
@@ -62,7 +63,7 @@ def score_frames(
     scores = scorer.score_frames(frames, profile)
     if not explain:
         return scores, seen, None
-    found = scorer.explain(frames, profile, EXPLAINED_WINDOWS)
+    found = explain_windows(scorer, frames, profile, scores, EXPLAINED_WINDOWS)
     return scores, seen, [asdict(explanation) for explanation in found]
 
 
@@ -75,13 +76,6 @@ def answer(
     """Put an answer together."""
     # The columns are right by construction; validating each number again would take longest.
     vehicle = None if seen is None else SeenAs.model_validate(seen)
-    columns = {**scores.to_dict(), "attack_kind": attack_kinds(scores)}
     return ScoreAnswer.model_construct(
-        **columns, vehicle=vehicle, explanations=explanations, log=log
+        **scores.to_dict(), vehicle=vehicle, explanations=explanations, log=log
     )
-
-
-def attack_kinds(scores: Scores) -> list[str | None]:
-    """The kind of each window's attack; a window that is none has no kind."""
-    kinds = zip(scores.attack_kind.tolist(), scores.is_attack.tolist(), strict=True)
-    return [kind if attack else None for kind, attack in kinds]

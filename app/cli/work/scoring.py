@@ -15,7 +15,7 @@ from app.cli.places import load_settings
 from app.cli.terminal import note, say, show, table, warn, write
 from app.cli.work.explanations import show_explanations
 from app.scoring.schemas import LogReport
-from app.scoring.service import answer, attack_kinds, score_frames
+from app.scoring.service import answer, score_frames
 from app.vehicles.seen import Seen, Vehicles
 from ml.can.profiles.store import ProfileStore
 from ml.can.readers import Log, ReadReport, read_log
@@ -98,8 +98,9 @@ def _csv(scores: Scores) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("window", *_COLUMNS))
-    columns = [getattr(scores, name).tolist() for name in _COLUMNS]
-    columns[-2:] = scores.is_attack.astype(int).tolist(), attack_kinds(scores)
+    told = scores.to_dict()
+    columns = [told[name] for name in _COLUMNS]
+    columns[-2] = scores.is_attack.astype(int).tolist()
     writer.writerows((row, *values) for row, values in enumerate(zip(*columns, strict=True)))
     return text.getvalue()
 
@@ -121,7 +122,9 @@ def _summarise(file: Path, log: Log, scores: Scores, seen: Seen) -> None:
 
 def _show_episodes(scores: Scores) -> None:
     """Consecutive attack windows, as one row."""
+    kinds = scores.attack_kind
     assert scores.window_start is not None and scores.window_end is not None  # noqa: S101, PT018 - frames were scored
+    assert kinds is not None  # noqa: S101 - as above
     edges = np.flatnonzero(np.diff(np.r_[0, scores.is_attack.astype(np.int8), 0]))
     begins, ends = edges[::2], edges[1::2]
     first = scores.window_start[0]
@@ -129,7 +132,7 @@ def _show_episodes(scores: Scores) -> None:
     made = table(*columns, numbers=5, title="Attacks")
     for begin, end in list(zip(begins, ends, strict=True))[:SHOWN_EPISODES]:
         made.add_row(
-            Counter(scores.attack_kind[begin:end].tolist()).most_common(1)[0][0],
+            str(Counter(kinds[begin:end]).most_common(1)[0][0]),
             f"{scores.window_start[begin] - first:.2f}",
             f"{scores.window_end[end - 1] - first:.2f}",
             str(end - begin),
