@@ -35,6 +35,8 @@ class Scores:
     Attributes:
         fused_score, alpha, anomaly_score, gat_prob: (W,) float32 in [0, 1].
         is_attack: (W,) bool, `fused_score ≥ threshold`.
+        attack_kind: the likeliest kind of attack of each window that is one, None for the others;
+            None as a whole where scores were given, not frames.
         window_start, window_end: (W,) float64 seconds; None where scores were given, not frames.
         threshold: the verdict line.
         release: version of the release that answered.
@@ -45,6 +47,7 @@ class Scores:
     anomaly_score: Floats
     gat_prob: Floats
     is_attack: NDArray[np.bool_]
+    attack_kind: list[str | None] | None
     window_start: NDArray[np.float64] | None
     window_end: NDArray[np.float64] | None
     threshold: float
@@ -82,6 +85,7 @@ class Scorer:
         policy: chooses alpha.
         baselines: the fusion's rivals, for comparison.
         enrolments: of the cars that it was trained on, by name.
+        usual_node: (F,) node features of an id that behaves as usual, for explanations.
     """
 
     version: str
@@ -92,6 +96,7 @@ class Scorer:
     policy: FusionPolicy
     baselines: Baselines
     enrolments: Mapping[str, Enrolment]
+    usual_node: Floats
 
     @property
     def profiles(self) -> dict[str, VehicleProfile]:
@@ -111,6 +116,7 @@ class Scorer:
             policy=parts.policy,
             baselines=parts.baselines,
             enrolments=load_vehicles(folder),
+            usual_node=parts.usual_node,
         )
 
     def warm(self) -> None:
@@ -204,12 +210,20 @@ class Scorer:
             )
         alpha = self.policy.alpha(anomaly, probability, context)
         fused = fuse(alpha, anomaly, probability)
+        is_attack = fused >= np.float32(self.threshold)
+        kinds = None
+        if context is not None:
+            kind: NDArray[Any] = self.policy.attack_kind(anomaly, probability, context)
+            kind = kind.astype(object)
+            kind[~is_attack] = None
+            kinds = kind.tolist()
         return Scores(
             fused_score=fused,
             alpha=alpha,
             anomaly_score=anomaly,
             gat_prob=probability,
-            is_attack=fused >= np.float32(self.threshold),
+            is_attack=is_attack,
+            attack_kind=kinds,
             window_start=start,
             window_end=end,
             threshold=self.threshold,

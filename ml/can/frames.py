@@ -14,6 +14,8 @@ from ml.errors import InvalidInput
 
 CLASSIC_BYTES = 8
 FD_BYTES = 64
+# Marks a 29-bit identifier in `Frames.arbitration`.
+EXTENDED_BIT = 1 << 31
 
 
 class Flag(IntFlag):
@@ -71,7 +73,7 @@ class Frames:
     @property
     def arbitration(self) -> NDArray[np.uint32]:
         """(n,) identifier with bit 31 set for 29-bit ids: 11-bit 0x123 and 29-bit 0x123 differ."""
-        return self.can_id | (self.extended.astype(np.uint32) << np.uint32(31))
+        return self.can_id | np.where(self.extended, np.uint32(EXTENDED_BIT), np.uint32(0))
 
     def traffic(self) -> Frames:
         """The frames without controllers' error reports."""

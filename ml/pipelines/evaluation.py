@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ml.can.captures import Capture
 from ml.can.datasets import Dataset
+from ml.can.frames import Frames
 from ml.can.loading import by_vehicle, label_capture
-from ml.can.profiles.enrolment import Enrolment, EnrolmentConfig, enrol
-from ml.can.recordings import Recording, read_recordings
+from ml.can.profiles.enrolment import Enrolment, EnrolmentConfig, Stretch, enrol
+from ml.can.recordings import Recording, read_recording, read_recordings
 from ml.context import Span
 from ml.errors import InvalidInput
 from ml.evaluation.bars import Bars
@@ -22,6 +25,21 @@ from ml.evaluation.leakage import CaptureLeakage, Leakage, TrainingTraffic
 from ml.evaluation.report import EnrolledCar, write_report
 from ml.releases import Manifest
 from ml.scoring import Scorer
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known of how a release came about.
+
+    Attributes:
+        traffic: index of the traffic that it was trained on.
+        trained_on: digests of those captures.
+        bars: rivals without experts that learnt from the same traffic, where they were kept.
+    """
+
+    traffic: TrainingTraffic
+    trained_on: Collection[str]
+    bars: Bars | None = None
 
 
 @dataclass(frozen=True)
@@ -38,56 +56,52 @@ class Measured:
     enrolments: Mapping[str, Enrolment]
     leakage: list[CaptureLeakage]
 
-    @property
-    def enrolled(self) -> list[EnrolledCar]:
-        """The enrolments as the report lists them."""
-        return [
-            EnrolledCar(
-                car, e.seconds, len(e.profile.ids), sorted({s.capture for s in e.stretches})
-            )
-            for car, e in sorted(self.enrolments.items())
-        ]
-
 
 def measure(
     scorer: Scorer,
     recordings: Sequence[Recording],
-    traffic: TrainingTraffic,
-    trained_on: Collection[str],
+    knowledge: Knowledge,
     config: EnrolmentConfig,
     progress: Span,
-    bars: Bars | None = None,
 ) -> Measured:
     """Score recordings with a release and its rivals.
 
-    Cars that the release was not trained on are enrolled from what precedes their attacks.
+    Cars that the release does not know are enrolled from what precedes their attacks. Windows that
+    an enrolment was taken from count nowhere, nor do those of other captures of the same drive.
 
     Args:
         scorer: the release.
         recordings: what to score.
-        traffic: index of the training traffic.
-        trained_on: digests of the captures that the release was trained on.
+        knowledge: how the release came about.
         config: how to enrol cars that the release does not know.
         progress: where to report.
-        bars: rivals that need no expert.
     """
+    cars = by_vehicle(recordings)
     enrolments = {
         car: scorer.enrolments.get(car) or _enrolled(car, own, scorer, config, progress)
-        for car, own in by_vehicle(recordings).items()
+        for car, own in cars.items()
     }
+    enrolled = {car: _enrolled_traffic(enrolments[car], own) for car, own in cars.items()}
     captures, leakage = [], []
     for n, recording in enumerate(recordings):
-        capture = recording.capture
+        capture, frames = recording.capture, recording.frames
         progress.progress("evaluate", n / len(recordings), capture.name)
         labelled = label_capture(recording, enrolments[capture.vehicle], scorer.window)
-        shared = traffic.windows(recording.frames, scorer.window)
-        captures.append(score_capture(scorer, labelled, bars, shared=shared))
+        captures.append(
+            score_capture(
+                scorer,
+                labelled,
+                knowledge.bars,
+                shared=knowledge.traffic.windows(frames, scorer.window),
+                masked=enrolled[capture.vehicle].windows(frames, scorer.window),
+            )
+        )
         leakage.append(
             CaptureLeakage(
                 capture.name,
                 recording.backward_steps,
-                capture.digest in trained_on,
-                traffic.overlap(recording.frames),
+                capture.digest in knowledge.trained_on,
+                knowledge.traffic.overlap(frames),
             )
         )
     return Measured(captures, enrolments, leakage)
@@ -98,32 +112,46 @@ def evaluate_release(
     manifest: Manifest,
     dataset: Dataset,
     folder: Path,
+    *,
     facts: dict[str, Any],
     title: str,
     progress: Span,
-    config: EnrolmentConfig,
+    enrolment: EnrolmentConfig,
     bars: Bars | None = None,
+    importance: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Measure a release on a dataset's test captures, write the report, return the comparison.
 
     A dataset without test captures is measured on what it was trained on; the report says so.
     """
     trained_on = frozenset(manifest.dataset["trained_on"])
-    captures = dataset.test or dataset.train
     seen = [c for c in dataset.captures if c.digest in trained_on]
-    recordings = read_recordings(captures, scorer.window, progress.span(0, 0.3))
-    traffic = TrainingTraffic.of(_frames(seen, scorer, progress))
-    measured = measure(scorer, recordings, traffic, trained_on, config, progress.span(0.3, 1), bars)
+    knowledge = Knowledge(
+        TrainingTraffic.of(_frames(seen, scorer, progress.span(0, 0.2))), trained_on, bars
+    )
+    recordings = read_recordings(
+        dataset.test or dataset.train, scorer.window, progress.span(0.2, 0.4)
+    )
+    measured = measure(scorer, recordings, knowledge, enrolment, progress.span(0.4, 1))
     write_report(
         folder,
         title=title,
         facts=facts,
         families=families_by_split(measured.captures),
         policy=scorer.policy.heat_map(),
-        enrolled=measured.enrolled,
+        importance=importance,
+        enrolled=enrolled_cars(measured.enrolments),
         leakage=Leakage(dataset.repeats, measured.leakage),
     )
     return compare(measured.captures)
+
+
+def enrolled_cars(enrolments: Mapping[str, Enrolment]) -> list[EnrolledCar]:
+    """Enrolments as a report lists them."""
+    return [
+        EnrolledCar(car, e.seconds, len(e.profile.ids), sorted({s.capture for s in e.stretches}))
+        for car, e in sorted(enrolments.items())
+    ]
 
 
 def seen_in_training(manifest: Manifest, captures: Sequence[Capture]) -> list[str]:
@@ -134,9 +162,25 @@ def seen_in_training(manifest: Manifest, captures: Sequence[Capture]) -> list[st
 
 def _frames(
     captures: Sequence[Capture], scorer: Scorer, progress: Span
-) -> Iterator[tuple[str, Any]]:
-    for recording in read_recordings(captures, scorer.window, progress.span(0.3, 0.3)):
-        yield recording.capture.name, recording.frames
+) -> Iterator[tuple[str, Frames]]:
+    for n, capture in enumerate(captures):
+        progress.progress("index training traffic", n / len(captures), capture.name)
+        yield capture.name, read_recording(capture, scorer.window).frames
+
+
+def _enrolled_traffic(enrolment: Enrolment, recordings: Sequence[Recording]) -> TrainingTraffic:
+    """Index of the traffic that a car was enrolled with, as far as these recordings hold it."""
+    held = {r.capture.name: r.frames for r in recordings}
+    return TrainingTraffic.of(
+        (s.capture, _between(held[s.capture], s)) for s in enrolment.stretches if s.capture in held
+    )
+
+
+def _between(frames: Frames, stretch: Stretch) -> Frames:
+    begin, end = np.searchsorted(
+        frames.timestamp, [stretch.start, np.nextafter(stretch.end, np.inf)]
+    )
+    return frames[slice(int(begin), int(end))]
 
 
 def _enrolled(

@@ -10,6 +10,7 @@ from pydantic import Field
 from ml.config import config
 from ml.context import Context, Workspace
 from ml.fusion.bundle import save_fusion
+from ml.fusion.explanation import policy_importance
 from ml.pipelines.evaluation import evaluate_release
 from ml.pipelines.learning import FusionTaskConfig, Learnt, check_learning, learn
 from ml.pipelines.registry import Pipeline
@@ -49,11 +50,15 @@ def run(config: FusionConfig, context: Context) -> dict[str, Any]:
     scorer = Scorer.load(context.workdir / "release", manifest)
     comparison = evaluate_release(
         scorer,
-        training.dataset.test or training.dataset.train,
+        manifest,
+        training.dataset,
         context.workdir / "report",
         facts=_facts(config, manifest, learnt),
         title=f"Fusion on {config.dataset}",
         progress=context.span(0.92, 1.0),
+        enrolment=config.enrolment,
+        bars=learnt.bars,
+        importance=policy_importance(scorer.policy, learnt.cache),
     )
     return {
         "release": manifest.version,
@@ -66,7 +71,7 @@ def run(config: FusionConfig, context: Context) -> dict[str, Any]:
     }
 
 
-def _stage(training: FusionTraining, learnt: _Learnt) -> Manifest:
+def _stage(training: FusionTraining, learnt: Learnt) -> Manifest:
     folder = training.context.workdir / "release"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -79,6 +84,7 @@ def _stage(training: FusionTraining, learnt: _Learnt) -> Manifest:
         learnt.baselines,
         training.config.agent,
         learnt.agent.q_network,
+        learnt.usual_node,
     )
     _keep_agent(training)
     return seal(
@@ -87,7 +93,9 @@ def _stage(training: FusionTraining, learnt: _Learnt) -> Manifest:
         name=f"fusion_{training.name}",
         threshold=learnt.threshold,
         metrics={
-            "q_spread": learnt.agent.q_spread(learnt.cache.anomaly_score, learnt.cache.gat_prob),
+            "q_spread": learnt.agent.q_spread(
+                learnt.cache.anomaly_score, learnt.cache.gat_prob, learnt.cache.context
+            ),
             "cross_fitted": learnt.cache.cross_fitted,
             "cached_windows": learnt.cache.table.height,
         },
@@ -105,7 +113,7 @@ def _keep_agent(training: FusionTraining) -> None:
         shutil.copyfile(context.workdir / source, context.artifacts / target)
 
 
-def _facts(config: FusionConfig, manifest: Manifest, learnt: _Learnt) -> dict[str, Any]:
+def _facts(config: FusionConfig, manifest: Manifest, learnt: Learnt) -> dict[str, Any]:
     fitted = "cross-fitted" if learnt.cache.cross_fitted else "IN-SAMPLE (on request)"
     return {
         "Release": manifest.version,

@@ -1,4 +1,4 @@
-"""What a fusion is: experts, prediction cache, agent and threshold, learnt from one training set."""
+"""What a fusion is made of, learnt from one training set: experts, cache, agent, threshold."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from ml.can.splits import hold_out
 from ml.can.windows import window_overlap
 from ml.config import config
 from ml.context import Span, Workspace
+from ml.evaluation.bars import Bars, fit_bars
 from ml.evaluation.baselines import Baselines, fit_baselines
 from ml.experts.bank import ExpertBank
+from ml.experts.explanation import usual_node
 from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionDataConfig, FusionTrainingConfig
-from ml.fusion.dqn import FusionLightningModule
 from ml.fusion.policy import FusionPolicy, fuse, load_policy, save_policy
 from ml.fusion.rewards import Reward, reward_function
-from ml.fusion.training import train_fusion
+from ml.fusion.state import Floats
+from ml.fusion.training import Agent, train_fusion
 from ml.pipelines.training import (
     Training,
     TrainingConfig,
@@ -58,15 +60,19 @@ class Learnt:
         policy: what the agent amounts to.
         threshold: the verdict line.
         baselines: the fusion's rivals.
+        bars: rivals that need no expert.
+        usual_node: (F,) node features of an id that behaves as usual.
     """
 
     bank: ExpertBank
     cache: PredictionCache
     reason: str
-    agent: FusionLightningModule
+    agent: Agent
     policy: FusionPolicy
     threshold: float
     baselines: Baselines
+    bars: Bars
+    usual_node: Floats
 
 
 def check_learning(config: FusionTaskConfig, workspace: Workspace, trusted: bool) -> None:
@@ -103,6 +109,8 @@ def learn(training: Training[C], progress: Span) -> Learnt:
         policy=policy,
         threshold=cache.threshold(fused, config.data),
         baselines=fit_baselines(cache, config.data),
+        bars=_fit_bars(cache, config.data, config.seed),
+        usual_node=usual_node([c.graphs for c in training.captures]),
     )
 
 
@@ -117,12 +125,24 @@ def scorer_of(training: Training[C], learnt: Learnt, version: str) -> Scorer:
         policy=learnt.policy,
         baselines=learnt.baselines,
         enrolments=training.enrolments,
+        usual_node=learnt.usual_node,
+    )
+
+
+def _fit_bars(cache: PredictionCache, data: FusionDataConfig, seed: int) -> Bars:
+    return fit_bars(
+        cache.context,
+        cache.label,
+        cache.column("vehicle").astype(str),
+        cache.column("capture").astype(str),
+        lambda label, scores, group: cache.threshold(scores, data),  # noqa: ARG005 - rows keep their order
+        seed=seed,
     )
 
 
 def _train_agent(
     training: Training[C], cache: PredictionCache, reward: Reward, progress: Span
-) -> FusionLightningModule:
+) -> Agent:
     config, context = training.config, training.context
     planned = {c.capture.name: c.planned for c in training.captures}
     parts = cache.table.partition_by("fold", "capture", maintain_order=True)

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from ml.can.datasets import Dataset, find_dataset
-from ml.can.loading import LabelledCapture, by_vehicle, enrol_all, label_all
+from ml.can.loading import LabelledCapture, enrol_all, label_all
 from ml.can.profiles.enrolment import Enrolment
 from ml.can.recordings import Recording, read_recordings
 from ml.config import config
@@ -20,15 +20,15 @@ from ml.errors import InvalidInput
 from ml.evaluation.captures import CaptureScores, Family, families_by_split
 from ml.evaluation.leakage import Leakage, TrainingTraffic
 from ml.evaluation.report import write_report
-from ml.pipelines.evaluation import Measured, measure
-from ml.pipelines.learning import FusionTaskConfig, check_learning, fit_rivals, learn, scorer_of
+from ml.pipelines.evaluation import Knowledge, Measured, enrolled_cars, measure
+from ml.pipelines.learning import FusionTaskConfig, check_learning, learn, scorer_of
 from ml.pipelines.registry import Pipeline
 from ml.pipelines.training import Training
 
 FamilyName = Literal["splits", "unseen vehicle", "unseen kind"]
 QUESTIONS: Mapping[FamilyName, str] = {
     "splits": "How does a detector do on the dataset's own test captures?",
-    "unseen vehicle": "How does it do on a car that it never saw, enrolled with seconds of traffic?",
+    "unseen vehicle": "How does it do on a car that it never saw, enrolled in seconds?",
     "unseen kind": "How does it do on a kind of attack that it never saw?",
 }
 
@@ -106,7 +106,7 @@ def run(config: ProtocolConfig, context: Context) -> dict[str, Any]:
         title=f"Protocol on {config.dataset}",
         facts={"Dataset": dataset.name, "Captures": len(recordings), "Seed": config.seed},
         families=families,
-        enrolled=measured[-1].enrolled,
+        enrolled=enrolled_cars({car: e for m in measured for car, e in m.enrolments.items()}),
         leakage=Leakage(dataset.repeats, [row for fold in measured for row in fold.leakage]),
     )
     return {"comparison": report}
@@ -150,15 +150,8 @@ def _measure_fold(task: _Task, fold: Fold, progress: Span) -> Measured:
         (r.capture.name, r.frames) for r in task.recordings if r.capture.digest in digests
     )
     scorer = replace(scorer_of(training, learnt, version=fold.name), enrolments=fold.enrolments)
-    return measure(
-        scorer,
-        fold.test,
-        traffic,
-        digests,
-        task.config.enrolment,
-        progress.span(0.9, 1.0),
-        fit_rivals(learnt.cache, task.config.data),
-    )
+    knowledge = Knowledge(traffic, digests, learnt.bars)
+    return measure(scorer, fold.test, knowledge, task.config.enrolment, progress.span(0.9, 1.0))
 
 
 def _splits(task: _Task) -> Iterator[Fold]:

@@ -17,7 +17,8 @@ from ml.digests import digest_of, file_digest
 from ml.errors import CanfuseError, InvalidInput
 from ml.files import write_atomically
 
-SCHEMA_VERSION = 1
+# 2: experts see traffic relative to profiles, which the bundle holds.
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 LIBRARIES = (
     "torch",
@@ -41,6 +42,12 @@ class ReleaseTooNew(InvalidInput):
     """A release was made by a newer version of canfuse."""
 
     slug = "release-too-new"
+
+
+class ReleaseOutdated(InvalidInput):
+    """A release was made by an older version of canfuse, in a layout that is no longer read."""
+
+    slug = "release-outdated"
 
 
 @config
@@ -151,8 +158,14 @@ def verify(folder: Path) -> Manifest:
 
     Raises:
         ReleaseTooNew, ReleaseCorrupt: as `read_manifest`, or a file is missing, changed or extra.
+        ReleaseOutdated: its layout is no longer read.
     """
     manifest = read_manifest(folder)
+    if manifest.schema_version < SCHEMA_VERSION:
+        raise ReleaseOutdated(
+            f"Release '{folder.name}' has layout {manifest.schema_version}, which is read no more.",
+            "Train it again.",
+        )
     if _inventory(folder) != {name: dict(facts) for name, facts in manifest.files.items()}:
         raise _corrupt(folder, "its files are not those that the manifest lists")
     if content_digest(manifest) != manifest.version:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ml.errors import Conflict, InvalidInput
-from ml.releases import ReleaseCorrupt, ReleaseStore, ReleaseTooNew
+from ml.releases import ReleaseCorrupt, ReleaseOutdated, ReleaseStore, ReleaseTooNew
 from ml.releases.manifest import read_manifest, seal
 from ml.releases.store import NoRelease
 
@@ -97,6 +97,13 @@ def test_a_release_made_by_a_newer_version_says_so(store):
         json.dumps({**json.loads(path.read_text()), "schema_version": 99, "novelty": 1})
     )
     with pytest.raises(ReleaseTooNew, match=r"layout 99.*Upgrade canfuse"):
+        store.load("production")
+
+
+def test_a_release_in_a_layout_that_is_no_longer_read_says_so(store):
+    path = store.path("production") / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 1}))
+    with pytest.raises(ReleaseOutdated, match=r"layout 1.*Train it again"):
         store.load("production")
 
 
