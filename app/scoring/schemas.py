@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -98,6 +98,39 @@ class SeenAs(BaseModel):
     note: str | None = Field(description="What to keep in mind about these verdicts, if anything.")
 
 
+class SuspiciousId(BaseModel):
+    """An identifier of a window and what an expert gave it."""
+
+    id: str = Field(description="Hexadecimal.")
+    extended: bool = Field(description="Whether it has 29 bits.")
+    score: float = Field(description="The expert's calibrated score.")
+
+
+class Evidence(BaseModel):
+    """What alarmed one expert about a window."""
+
+    ids: list[SuspiciousId] = Field(description="The most suspicious ones, the worst first.")
+    families: dict[str, float] = Field(
+        description="What each family of features added to the worst one's raw score."
+    )
+    usual: float = Field(description="Its raw score, had it behaved as usual.")
+
+
+class Explanation(BaseModel):
+    """Why a window was flagged; all parts are exact Shapley values."""
+
+    window: int = Field(description="Its place in the columns, from 0.")
+    window_start: float
+    window_end: float
+    fused_score: float
+    attack_kind: str | None
+    usual: float = Field(description="The fused score of usual benign windows.")
+    inputs: dict[str, float] = Field(
+        description="What each input of the fusion added; with `usual` they sum to `fused_score`."
+    )
+    experts: dict[str, Evidence]
+
+
 class ScoreAnswer(BaseModel):
     """One value for each window in every column."""
 
@@ -107,8 +140,8 @@ class ScoreAnswer(BaseModel):
     gat_prob: list[float]
     is_attack: list[bool] = Field(description="Whether `fused_score` reaches the threshold.")
     attack_kind: list[str | None] | None = Field(
-        description="The likeliest kind of attack, `unknown` where none is likely enough; null for "
-        "a window that is no attack, and as a whole for ready-made scores."
+        description="The likeliest kind of attack, `unknown kind` where none is likely enough; "
+        "null for a window that is no attack, and as a whole for ready-made scores."
     )
     window_start: list[float] | None = Field(description="Seconds; null for ready-made scores.")
     window_end: list[float] | None
@@ -116,7 +149,7 @@ class ScoreAnswer(BaseModel):
     release: str = Field(description="Version of the release that made this answer.")
     vehicle: SeenAs | None = Field(description="Null for ready-made scores, which need none.")
     log: LogReport | None = Field(default=None, description="For a log: how its reading went.")
-    explanations: list[dict[str, Any]] | None = Field(
+    explanations: list[Explanation] | None = Field(
         default=None,
         description="With `explain=true`: why the strongest of the flagged windows were flagged.",
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
 from app.scoring.frames import check_lengths, frames_from
-from app.scoring.schemas import LogReport, ScoreAnswer, ScoreRequest, SeenAs
+from app.scoring.schemas import Explanation, LogReport, ScoreAnswer, ScoreRequest, SeenAs
 from app.scoring.traffic import Sent
 from app.vehicles.seen import Seen, Vehicles
 from ml.can.frames import Frames
@@ -16,7 +15,7 @@ from ml.errors import InvalidInput
 from ml.explanation import explain as explain_windows
 from ml.scoring import Scorer, Scores
 
-# The strongest flagged windows that are explained; each takes some milliseconds.
+# The strongest flagged windows that are explained; each takes about a tenth of a second.
 EXPLAINED_WINDOWS = 20
 
 
@@ -52,7 +51,7 @@ def score(scorer: Scorer, vehicles: Vehicles, asked: Asked) -> ScoreAnswer:
 
 def score_frames(
     scorer: Scorer, vehicles: Vehicles, frames: Frames, vehicle: str | None, explain: bool
-) -> tuple[Scores, Seen, list[dict[str, Any]] | None]:
+) -> tuple[Scores, Seen, list[Explanation] | None]:
     """Score traffic as its vehicle's, and explain the strongest flagged windows if asked to.
 
     Raises:
@@ -64,13 +63,13 @@ def score_frames(
     if not explain:
         return scores, seen, None
     found = explain_windows(scorer, frames, profile, scores, EXPLAINED_WINDOWS)
-    return scores, seen, [asdict(explanation) for explanation in found]
+    return scores, seen, [Explanation.model_validate(asdict(window)) for window in found]
 
 
 def answer(
     scores: Scores,
     seen: Seen | None = None,
-    explanations: list[dict[str, Any]] | None = None,
+    explanations: list[Explanation] | None = None,
     log: LogReport | None = None,
 ) -> ScoreAnswer:
     """Put an answer together."""

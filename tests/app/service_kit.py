@@ -14,10 +14,12 @@ import torch
 from app.main import create_app
 from app.server import Server, address_of, listen
 from app.settings import Settings
+from ml.can.features import NODE_FEATURES
 from ml.can.frames import Frames
+from ml.can.profiles import VehicleProfile, learn_profile
+from ml.can.profiles.enrolment import Enrolment
 from ml.can.simulation.capture import record
 from ml.can.simulation.config import SimulationConfig
-from ml.can.vocabulary import Vocabulary
 from ml.evaluation.baselines import Baselines
 from ml.experts.bank import EXPERTS, ExpertBank
 from ml.experts.calibration import Calibration
@@ -26,9 +28,11 @@ from ml.fusion.config import FusionAgentConfig
 from ml.fusion.policy import QNetwork
 from ml.releases import ReleaseStore
 from ml.releases.manifest import seal
+from ml.releases.vehicles import save_vehicles
 
 WINDOW = 20
 SOON = 20.0
+OWN_CAR = "birch"
 
 
 @dataclass
@@ -104,13 +108,13 @@ def publish(
     report: bool = False,
     kind: str = "fusion",
 ) -> str:
-    """Publish a release whose experts have random weights: whole, but knowing nothing."""
+    """Publish a release whose experts have random weights: whole, but knowing one car only."""
     torch.manual_seed(seed)
     staged = folder / f"staged-{seed}" / "release"
     staged.mkdir(parents=True)
     experts = {name: make(make.sizes["small"], 0.001).eval() for name, make in EXPERTS.items()}
-    ExpertBank(Vocabulary(np.arange(16, dtype=np.uint32)), experts).save(staged)
-    agent = FusionAgentConfig()
+    ExpertBank(experts).save(staged)
+    agent = FusionAgentConfig(method="dqn", state="discrete")
     save_fusion(
         staged,
         {name: Calibration(1.0, 0.0) for name in EXPERTS},
@@ -118,7 +122,9 @@ def publish(
         Baselines(0.5, 1.0, 1.0, -1.0, {}),
         agent,
         QNetwork(agent),
+        np.zeros(len(NODE_FEATURES), np.float32),
     )
+    save_vehicles(staged, {OWN_CAR: Enrolment(OWN_CAR, (), _own_profile())})
     if report:
         (staged.parent / "report").mkdir()
         (staged.parent / "report" / "index.html").write_text("<h1>Report</h1><img src=policy.png>")
@@ -147,6 +153,11 @@ def traffic(frames: int = 200, seed: int = 0) -> Frames:
         length=np.full(frames, 8, np.uint8),
         payload=rng.integers(0, 256, (frames, 8)).astype(np.uint8),
     )
+
+
+@cache
+def _own_profile() -> VehicleProfile:
+    return learn_profile([driving(vehicle=OWN_CAR)])
 
 
 @cache

@@ -1,12 +1,11 @@
 """Traffic is seen relative to the profile of its vehicle, and the answer says of which."""
 
 import pytest
+from service_kit import OWN_CAR as OWN
 from service_kit import as_columns, driving, publish, running, until
 
 from ml.can.frames import Frames
 from ml.releases import ReleaseStore
-
-OWN = "birch"  # the car that `publish` trains nothing on, but enrols
 
 
 @pytest.fixture(scope="module")

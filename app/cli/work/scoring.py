@@ -76,7 +76,7 @@ def score(
         warn(seen.note)
     if form is None and output is None:
         _summarise(file, log, scores, seen)
-        show_explanations(explanations)
+        show_explanations(explanations, float(log.frames.timestamp[0]))
     elif form == "csv" or (form is None and output is not None and output.suffix == ".csv"):
         write(_csv(scores), output)
     else:
