@@ -10,6 +10,7 @@ import numpy as np
 from ml.can.features.arrangement import Arrangement, Column, Floats
 from ml.can.features.names import CAP
 from ml.can.features.payloads import summed_over_bytes
+from ml.can.runs import Ints
 
 if TYPE_CHECKING:
     from ml.can.profiles.profile import VehicleProfile
@@ -22,13 +23,15 @@ class Movement:
     Attributes:
         surprise: (M,) of the byte differences beyond the id's usual.
         glitch: (M,) lesser of the surprises of the steps to and from the entry.
-        flips: (M,) surprise of so many bits flipping; `stillness`: (M,) of so few.
+        flips: (M,) bits that differ from the entry before, whether or not that is the same id's.
+        flip_surprise: (M,) of so many bits flipping; `stillness`: (M,) of so few.
         excess: (M,) bits beyond the most that ever flipped at once.
     """
 
     surprise: Floats
     glitch: Floats
-    flips: Floats
+    flips: Ints
+    flip_surprise: Floats
     stillness: Floats
     excess: Floats
 
@@ -51,7 +54,8 @@ def frame_movement(windows: Arrangement, profile: VehicleProfile) -> Movement:
     return Movement(
         surprise=surprise,
         glitch=np.where(windows.follows & windows.followed, np.minimum(surprise, onward), zero),
-        flips=np.where(moved, table.many_flips[place, flips], zero),
+        flips=flips,
+        flip_surprise=np.where(moved, table.many_flips[place, flips], zero),
         stillness=np.where(moved, table.few_flips[place, flips], zero),
         excess=np.where(moved, excess, 0).astype(np.float32),
     )
@@ -62,7 +66,7 @@ def movement_features(windows: Arrangement, movement: Movement) -> dict[str, Col
     return {
         "step_surprise": windows.most(movement.surprise),
         "glitch": windows.most(movement.glitch),
-        "flip_surprise": windows.most(movement.flips),
+        "flip_surprise": windows.most(movement.flip_surprise),
         "excess_flips": windows.most(movement.excess),
         "stillness": windows.total(movement.stillness),
     }

@@ -61,6 +61,10 @@ FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "early_with_trace",  # in one frame: early and new, or early and alone, or a glitch
             "early_and_odd",  # early surprise of a frame whose values surprise too
         ),
+        "events": (
+            "early_unexplained",  # early surprise of frames that tell of no small, lasting change
+            "frames_unexplained",  # frames too many, less those that do, −3 to 20
+        ),
         "context": (
             "profile_frames",  # log(1 + frames of the id in the profile) / 8; not evidence
             "profile_seconds",  # log(1 + seconds of the profile) / 4

@@ -10,6 +10,7 @@ import numpy as np
 from ml.can.features.arrangement import Arrangement, Column, Floats, as_matrix
 from ml.can.features.checks import check_features, frame_checks
 from ml.can.features.companions import Companions, companion_features, frame_companions
+from ml.can.features.events import event_features, explained
 from ml.can.features.movement import Movement, frame_movement, movement_features
 from ml.can.features.names import CAP, NODE_FEATURES, RECORDED
 from ml.can.features.timing import Timing, frame_timing, timing_features
@@ -62,6 +63,9 @@ def node_features(windows: Arrangement, profile: VehicleProfile) -> tuple[Floats
         **_joint(windows, evidence),
         **_context(windows, profile),
     }
+    told = explained(windows, evidence.values, evidence.movement)
+    too_many = columns["frames_too_many"]
+    columns |= event_features(windows, evidence.timing, told, too_many, profile)
     columns["novel_share"] = _novel_share(windows, columns)
     columns |= _record(windows, columns, profile)
     return as_matrix(columns, NODE_FEATURES), evidence

@@ -144,6 +144,33 @@ def test_a_companion_that_does_not_come_is_missed():
     assert of_window(graphs, "missing_companions").sum() == 2
 
 
+@pytest.mark.parametrize(
+    ("flipped", "lasts", "is_explained"), [(1, True, True), (1, False, False), (0, True, False)]
+)
+def test_an_extra_frame_is_explained_by_a_small_change_that_lasts(flipped, lasts, is_explained):
+    """Ids that send at once when a switch is thrown: early, but not as an attack is."""
+    times = np.concatenate([np.arange(0, 20, 0.02), np.arange(0.001, 20, 0.005)])
+    ids = np.repeat(np.array([0x10, 0x20], np.uint32), [1000, 4000])
+    payload = np.zeros((5000, 8), np.uint8)
+    order = np.argsort(times)
+    profile = learn_profile([frames_at(times[order], ids[order], payload[order])])
+    payload[:1000, 0] = (times[:1000] > 10.004) * flipped * lasts
+    times = np.append(times, 10.004)
+    payload = np.vstack([payload, np.eye(1, 8, dtype=np.uint8) * flipped])
+    order = np.argsort(times)
+    traffic = frames_at(times[order], np.append(ids, 0x10).astype(np.uint32)[order], payload[order])
+    graphs = build_graphs(traffic, WINDOW, profile)
+    assert most(graphs, "early_surprise").max() > 9
+    assert (most(graphs, "early_unexplained").max() < 5) == is_explained
+    assert most(graphs, "frames_too_many").max() > 0.7
+    assert (of_node(graphs, "frames_unexplained").max() < 0.3) == is_explained
+
+
+def frames_at(times, ids, payload) -> Frames:
+    n = len(times)
+    return Frames(times, ids, np.zeros(n, np.uint8), np.full(n, 8, np.uint8), payload)
+
+
 def renamed(frames: Frames, names: dict[int, tuple[int, bool]]) -> Frames:
     new = [names[a] for a in frames.arbitration.tolist()]
     extended = np.array([e for _, e in new], bool)
