@@ -1,4 +1,4 @@
-"""The experts of one detector together: what they know, how they are trained, saved and loaded."""
+"""The experts of one detector together: how they are trained, saved and loaded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from safetensors.torch import load_file, save_file
 from ml.can.graphs import WindowGraphs
 from ml.can.loading import LabelledCapture
 from ml.can.splits import hold_out
-from ml.can.vocabulary import Vocabulary
 from ml.can.windows import WindowConfig, window_overlap
 from ml.config import config
 from ml.context import Span
@@ -26,7 +25,8 @@ from ml.errors import InvalidInput
 from ml.experts.batch import GraphBatch
 from ml.experts.expert import Architecture, Expert, Size
 from ml.experts.gat import GAT
-from ml.experts.inference import raw_scores
+from ml.experts.inference import node_scores, window_scores
+from ml.experts.sampling import training_graphs
 from ml.experts.training import ExpertTrainingConfig, train_expert
 from ml.experts.vgae import VGAE
 
@@ -58,37 +58,40 @@ class ExpertsConfig:
 
 @dataclass(frozen=True)
 class ExpertBank:
-    """Trained experts and the vocabulary they share.
+    """Trained experts.
 
     Attributes:
-        vocabulary: the ids they know.
         experts: by name, as in `EXPERTS`.
     """
 
-    vocabulary: Vocabulary
     experts: Mapping[str, Expert]
 
     def raw(self, graphs: WindowGraphs, batch_size: int = 64) -> dict[str, NDArray[np.float32]]:
-        """Each expert's raw score of each window, (W,) float32."""
-        batch = GraphBatch.of(graphs, self.vocabulary)
+        """Each expert's raw score of each window, (W,) float32: that of its oddest node."""
+        scores = self.node_raw(graphs, batch_size)
+        return {name: window_scores(own, graphs.node_ptr) for name, own in scores.items()}
+
+    def node_raw(
+        self, graphs: WindowGraphs, batch_size: int = 64
+    ) -> dict[str, NDArray[np.float32]]:
+        """Each expert's raw score of each node, (N,) float32."""
+        batch = GraphBatch.of(graphs)
         return {
-            name: raw_scores(expert, batch, batch_size) for name, expert in self.experts.items()
+            name: node_scores(expert, batch, batch_size) for name, expert in self.experts.items()
         }
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the vocabulary and every weight, as hex."""
-        tensors = [t for e in self.experts.values() for t in e.state_dict().values()]
-        content = hashlib.sha256(self.vocabulary.arbitration.tobytes())
-        for tensor in tensors:
+        """SHA-256 over every weight, as hex."""
+        content = hashlib.sha256()
+        for tensor in (t for e in self.experts.values() for t in e.state_dict().values()):
             content.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return content.hexdigest()
 
     def save(self, folder: Path) -> None:
         """Write `experts.json` and one safetensors file an expert."""
         description = {
-            "vocabulary": self.vocabulary.arbitration.tolist(),
-            "experts": {name: dict(expert.hparams) for name, expert in self.experts.items()},
+            "experts": {name: dict(expert.hparams) for name, expert in self.experts.items()}
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1))
         for name, expert in self.experts.items():
@@ -108,8 +111,7 @@ class ExpertBank:
             expert = EXPERTS[name](architecture, hparams["learning_rate"])
             expert.load_state_dict(load_file(folder / f"{name}.safetensors"))
             experts[name] = expert.eval().requires_grad_(requires_grad=False)
-        vocabulary = np.asarray(description["vocabulary"], np.uint32)
-        return ExpertBank(Vocabulary(vocabulary), experts)
+        return ExpertBank(experts)
 
 
 def train_bank(
@@ -123,7 +125,8 @@ def train_bank(
     """Train every expert on the given captures.
 
     Args:
-        captures: their labelled window graphs; some are held out for early stopping.
+        captures: their labelled window graphs, with views; some windows are held out for early
+            stopping.
         experts: which experts, and how to train them.
         window: how the windows were cut.
         folder: takes checkpoints and logs, one folder an expert.
@@ -135,15 +138,10 @@ def train_bank(
         Cancelled: the run was asked to stop.
     """
     require_both_classes(captures)
-    joined = WindowGraphs.concat([c.graphs for c in captures])
-    vocabulary = benign_vocabulary(captures)
-    batch = GraphBatch.of(joined, vocabulary)
     held = hold_out(
         [c.planned for c in captures], [c.label for c in captures], window_overlap(window)
     )
-    train, validation = (
-        batch.take(torch.from_numpy(part)) for part in (held.train, held.validation)
-    )
+    train, validation = training_graphs(captures, held, experts.training.windows_per_capture)
     trained: dict[str, Expert] = {}
     for n, (name, kind) in enumerate(EXPERTS.items()):
         torch.manual_seed(seed)
@@ -152,15 +150,7 @@ def train_bank(
         trained[name] = train_expert(
             expert, train, validation, experts.training, folder / name, span, seed
         )
-    return ExpertBank(vocabulary, trained)
-
-
-def benign_vocabulary(captures: Sequence[LabelledCapture]) -> Vocabulary:
-    """The ids of the benign windows, those in most windows where there are too many."""
-    parts = [
-        c.graphs.arbitration[np.repeat(c.label == 0, np.diff(c.graphs.node_ptr))] for c in captures
-    ]
-    return Vocabulary.fit(np.concatenate(parts))
+    return ExpertBank(trained)
 
 
 def require_both_classes(captures: Sequence[LabelledCapture]) -> None:

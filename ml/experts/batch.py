@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.can.graphs import WindowGraphs
-from ml.can.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,9 @@ class GraphBatch:
     """W window graphs with N nodes and E edges in all.
 
     Attributes:
-        place: (N,) int64, each node's place in the vocabulary.
         node: (N, F) float32 node features.
+        node_label: (N,) float32, 1 where a frame of the node is an attack; zeros without labels.
+        node_weight: (N,) float32, how much a node counts in training.
         node_ptr: (W + 1,) int64, window w has the nodes `node_ptr[w]:node_ptr[w + 1]`.
         edge_index: (2, E) int64.
         edge: (E, F) float32 edge features.
@@ -26,8 +28,9 @@ class GraphBatch:
         label: (W,) float32, 1 for an attack; zeros where the traffic has no labels.
     """
 
-    place: Tensor
     node: Tensor
+    node_label: Tensor
+    node_weight: Tensor
     node_ptr: Tensor
     edge_index: Tensor
     edge: Tensor
@@ -39,28 +42,31 @@ class GraphBatch:
         return len(self.window)
 
     @staticmethod
-    def of(graphs: WindowGraphs, vocabulary: Vocabulary) -> GraphBatch:
-        """Put graphs into tensors, naming their nodes by the vocabulary."""
-        label = (
-            torch.zeros(len(graphs))
-            if graphs.label is None
-            else torch.from_numpy(graphs.label).float()
-        )
+    def of(graphs: WindowGraphs, node_weight: NDArray[np.floating] | None = None) -> GraphBatch:
+        """Put graphs into tensors.
+
+        Args:
+            graphs: the windows.
+            node_weight: (N,) how much a node counts in training; None where all count alike.
+        """
+        nodes, windows = len(graphs.node), len(graphs)
+        label, attacks = graphs.label, graphs.attack_count
         return GraphBatch(
-            place=torch.from_numpy(vocabulary.encode(graphs.arbitration)),
             node=torch.from_numpy(graphs.node),
+            node_label=torch.zeros(nodes) if attacks is None else _floats(attacks > 0),
+            node_weight=torch.ones(nodes) if node_weight is None else _floats(node_weight),
             node_ptr=torch.from_numpy(graphs.node_ptr),
             edge_index=torch.from_numpy(graphs.edge_index),
             edge=torch.from_numpy(graphs.edge),
             edge_ptr=torch.from_numpy(graphs.edge_ptr),
             window=torch.from_numpy(graphs.window),
-            label=label,
+            label=torch.zeros(windows) if label is None else _floats(label),
         )
 
     @property
     def device(self) -> torch.device:
         """Where the tensors lie."""
-        return self.place.device
+        return self.node.device
 
     @property
     def node_window(self) -> Tensor:
@@ -68,7 +74,7 @@ class GraphBatch:
         return torch.repeat_interleave(
             torch.arange(len(self), device=self.device),
             self.node_ptr.diff(),
-            output_size=len(self.place),
+            output_size=len(self.node),
         )
 
     def to(self, device: torch.device | str) -> GraphBatch:
@@ -82,8 +88,9 @@ class GraphBatch:
         moved = node_ptr[:-1] - self.node_ptr[windows]
         edge_moved = torch.repeat_interleave(moved, edge_ptr.diff(), output_size=len(edges))
         return GraphBatch(
-            place=self.place[nodes],
             node=self.node[nodes],
+            node_label=self.node_label[nodes],
+            node_weight=self.node_weight[nodes],
             node_ptr=node_ptr,
             edge_index=self.edge_index[:, edges] + edge_moved,
             edge=self.edge[edges],
@@ -91,6 +98,10 @@ class GraphBatch:
             window=self.window[windows],
             label=self.label[windows],
         )
+
+
+def _floats(values: NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))
 
 
 def _ranges(ptr: Tensor, windows: Tensor) -> tuple[Tensor, Tensor]:

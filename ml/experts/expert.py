@@ -1,4 +1,4 @@
-"""What every expert is: a Lightning module that gives each window one raw score."""
+"""What every expert is: a Lightning module that gives each node of a window one score."""
 
 from __future__ import annotations
 
@@ -23,16 +23,21 @@ class Architecture:
     """The shape of an expert's network.
 
     Attributes:
-        hidden: channels of one attention head.
+        hidden: width of a node's state.
         heads: attention heads a layer.
         layers: attention layers.
-        latent: width of the code (VGAE) or of the pooled head (GAT).
+        latent: width of the code (VGAE) or of the last layer (GAT).
     """
 
     hidden: int
     heads: int
     layers: int
     latent: int
+
+    @property
+    def head(self) -> int:
+        """Channels of one attention head; all heads together are a third of a state."""
+        return max(self.hidden // (3 * self.heads), 4)
 
 
 class Expert(ResidentModule):
@@ -60,14 +65,19 @@ class Expert(ResidentModule):
         """Mean training loss of the batch, a scalar."""
 
     @abstractmethod
+    def node_score(self, batch: GraphBatch) -> Tensor:
+        """(N,) score of each node, any scale, higher is more of an attack. Deterministic."""
+
     def raw_score(self, batch: GraphBatch) -> Tensor:
-        """(W,) score of each window, any scale, higher is more of an attack. Deterministic."""
+        """(W,) score of each window: that of its oddest node, so that none drowns in an average."""
+        lowest = batch.node.new_full((len(batch),), -torch.inf)
+        return lowest.scatter_reduce(0, batch.node_window, self.node_score(batch), "amax")
 
     def prepare(self, graphs: GraphBatch) -> None:
         """Learn feature scales and the like from the training graphs, before training."""
 
     def settle(self, benign: GraphBatch) -> None:
-        """Learn score scales from benign graphs, after training."""
+        """Learn score scales from benign training graphs, after training."""
 
     @override
     def training_step(self, batch: GraphBatch, _: int) -> Tensor:
@@ -81,7 +91,7 @@ class Expert(ResidentModule):
 
     @override
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=1e-4)
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=1e-3)
         steps = max(int(self.trainer.estimated_stepping_batches), 1)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.learning_rate, total_steps=steps

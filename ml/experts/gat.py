@@ -1,7 +1,7 @@
-"""GAT: a graph attention network that tells attack windows from benign ones.
+"""GAT: a graph attention network that tells nodes of an attack from benign ones.
 
-Veličković et al., "Graph attention networks", 2018, with jumping knowledge (Xu et al., 2018):
-every layer's node states reach the read-out.
+Veličković et al., "Graph attention networks", 2018. A node is judged by its own features; attention
+over the steps to and from it only adds to that, and adds nothing before it is trained.
 """
 
 from __future__ import annotations
@@ -12,80 +12,89 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch_geometric.nn import global_max_pool, global_mean_pool
 from typing_extensions import override
 
-from ml.can.features import WINDOW_FEATURES
+from ml.can.features import NODE_FEATURES
+from ml.experts.attention import NeighbourAttention, links_of, padded_nodes
 from ml.experts.batch import GraphBatch
-from ml.experts.encoder import Attention, NodeInput
+from ml.experts.channels import Standard, hiding_mask, squash, usual
 from ml.experts.expert import Architecture, Expert, Size
 
-ROWS_AT_ONCE = 16
+LEAST_SCALE = 0.1
+# How many nodes lose evidence while training, and how many of its families such a node loses.
+HIDDEN_NODES = 0.5
+HIDDEN_FAMILIES = 0.2
 
 
 class GAT(Expert):
-    """Graph attention classifier.
+    """Graph attention classifier of nodes.
 
-    `raw_score` is one logit a window; the only squashing to [0, 1] is the calibration's. The
-    read-out pools the mean and the maximum over nodes, so that one odd node does not drown.
+    `node_score` is a logit; the only squashing to [0, 1] is the calibration's. While training,
+    whole families of evidence are hidden at random, so that each one is believed by itself: an
+    attack on another car may leave only one of the traces that it left on the cars trained on.
     """
 
     name: ClassVar[str] = "gat"
     column: ClassVar[str] = "gat_prob"
     sizes: ClassVar[Mapping[Size, Architecture]] = {
-        "small": Architecture(hidden=16, heads=4, layers=2, latent=32),
-        "large": Architecture(hidden=48, heads=8, layers=3, latent=64),
+        "small": Architecture(hidden=48, heads=2, layers=1, latent=24),
+        "large": Architecture(hidden=96, heads=4, layers=2, latent=48),
     }
     benign_only: ClassVar[bool] = False
+    usual: Tensor
+    families: Tensor
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        learning_rate: float,
-        hide: float = 0.1,
-        dropout: float = 0.1,
-    ) -> None:
+    def __init__(self, architecture: Architecture, learning_rate: float) -> None:
         super().__init__(architecture, learning_rate)
-        self.input = NodeInput(hide)
-        self.attention = Attention(
-            self.input.width, architecture.hidden, architecture.heads, architecture.layers, dropout
+        hidden = architecture.hidden
+        self.standard = Standard(len(NODE_FEATURES), LEAST_SCALE)
+        self.enter = nn.Linear(len(NODE_FEATURES), hidden)
+        self.attention = nn.ModuleList(
+            NeighbourAttention(hidden, architecture.head, architecture.heads)
+            for _ in range(architecture.layers)
         )
-        pooled = 2 * self.attention.width * architecture.layers + len(WINDOW_FEATURES)
-        self.head = nn.Sequential(
-            nn.Linear(pooled, architecture.latent),
-            nn.ELU(),
-            nn.Dropout(dropout),
-            nn.Linear(architecture.latent, 1),
+        self.bring = nn.ModuleList(
+            _silent(architecture.head * architecture.heads, hidden)
+            for _ in range(architecture.layers)
         )
-        self.register_buffer("positive_weight", torch.ones(()))
+        self.deepen = nn.Linear(hidden, architecture.latent)
+        self.leave = nn.Linear(architecture.latent, 1)
+        self.register_buffer("usual", usual(), persistent=False)
+        self.register_buffer("families", hiding_mask(), persistent=False)
 
     @override
     def prepare(self, graphs: GraphBatch) -> None:
-        attacks = graphs.label.sum().clamp_min(1)
-        self.positive_weight = ((len(graphs) - attacks) / attacks).clamp(0.1, 10)
+        self.standard.learn(squash(graphs.node[graphs.node_weight > 0]))
 
     @override
     def loss(self, batch: GraphBatch) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(
-            self.raw_score(batch), batch.label, pos_weight=self.positive_weight
+        nodes = padded_nodes(batch)
+        logit = self._logit(self._hide(nodes) if self.training else nodes, batch)
+        error = functional.binary_cross_entropy_with_logits(
+            logit, batch.node_label, reduction="none"
         )
+        return (error * batch.node_weight).mean()
 
     @override
-    def raw_score(self, batch: GraphBatch) -> Tensor:
-        node_window = batch.node_window
-        states = torch.cat(self.attention(self.input(batch), batch), dim=1)
-        pooled = [
-            pool(states, node_window, len(batch)) for pool in (global_mean_pool, global_max_pool)
-        ]
-        read_out = torch.cat([*pooled, batch.window], dim=1)
-        logit: Tensor = self.head(_padded(read_out))[: len(batch)].squeeze(1)
-        return logit
+    def node_score(self, batch: GraphBatch) -> Tensor:
+        return self._logit(padded_nodes(batch), batch)
+
+    def _logit(self, nodes: Tensor, batch: GraphBatch) -> Tensor:
+        state = functional.silu(self.enter(self.standard(nodes)))
+        links = links_of(batch)
+        for attend, bring in zip(self.attention, self.bring, strict=True):
+            state = state + bring(attend(state, links))
+        logit: Tensor = self.leave(functional.silu(self.deepen(state)))
+        return logit[: len(batch.node), 0]
+
+    def _hide(self, nodes: Tensor) -> Tensor:
+        families, device = self.families, nodes.device
+        drawn = torch.rand(len(nodes), len(families), device=device) < HIDDEN_FAMILIES
+        drawn &= torch.rand(len(nodes), 1, device=device) < HIDDEN_NODES
+        return torch.where((drawn.float() @ families) > 0, self.usual, nodes)
 
 
-def _padded(rows: Tensor) -> Tensor:
-    """The rows with zeros below, a multiple of `ROWS_AT_ONCE` in all.
-
-    A matrix product treats left-over rows apart and rounds them otherwise, and a window scored
-    alone must get the very score that it gets among others.
-    """
-    return functional.pad(rows, (0, 0, 0, -len(rows) % ROWS_AT_ONCE))
+def _silent(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs, bias=False)
+    nn.init.zeros_(layer.weight)
+    return layer

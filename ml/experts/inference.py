@@ -1,4 +1,4 @@
-"""Raw scores of many windows, in batches that fit the device's memory."""
+"""Scores of many windows' nodes, in batches that fit the device's memory."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ml.experts.expert import Expert
 
 
 @torch.inference_mode()
-def raw_scores(expert: Expert, graphs: GraphBatch, batch_size: int = 64) -> NDArray[np.float32]:
-    """Score every window.
+def node_scores(expert: Expert, graphs: GraphBatch, batch_size: int = 64) -> NDArray[np.float32]:
+    """Score every node.
 
     Where the device runs out of memory the batch is halved, down to one window.
 
     Returns:
-        (W,) float32 raw scores.
+        (N,) float32 raw scores.
     """
     expert.eval()
     device = expert.device
@@ -26,7 +26,7 @@ def raw_scores(expert: Expert, graphs: GraphBatch, batch_size: int = 64) -> NDAr
     while start < len(graphs):
         windows = torch.arange(start, min(start + batch_size, len(graphs)))
         try:
-            done.append(expert.raw_score(graphs.take(windows).to(device)).cpu())
+            done.append(expert.node_score(graphs.take(windows).to(device)).cpu())
         except torch.OutOfMemoryError:
             if batch_size == 1:
                 raise
@@ -34,3 +34,13 @@ def raw_scores(expert: Expert, graphs: GraphBatch, batch_size: int = 64) -> NDAr
             continue
         start += len(windows)
     return torch.cat(done).numpy() if done else np.empty(0, np.float32)
+
+
+def window_scores(
+    node_score: NDArray[np.float32], node_ptr: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """(W,) the score of each window's oddest node."""
+    if len(node_ptr) < 2:
+        return np.empty(0, np.float32)
+    oddest: NDArray[np.float32] = np.maximum.reduceat(node_score, node_ptr[:-1])
+    return oddest

@@ -27,14 +27,17 @@ class ExpertTrainingConfig:
     Attributes:
         max_epochs: most passes over the training windows.
         early_stopping_patience: epochs without a lower validation loss after which to stop.
+        windows_per_capture: most windows of a capture to train on, and as many of each of its
+            views; half of them attacks.
         batch_size: windows a step.
         learning_rate: peak of the one-cycle schedule.
     """
 
-    max_epochs: Annotated[int, Field(ge=1, le=1000)] = 15
+    max_epochs: Annotated[int, Field(ge=1, le=1000)] = 6
     early_stopping_patience: Annotated[int, Field(ge=1, le=1000)] = 5
+    windows_per_capture: Annotated[int, Field(ge=4, le=1_000_000)] = 160
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 64
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.004
 
 
 def train_expert(
@@ -82,7 +85,7 @@ def train_expert(
         EpochLoader(validation, config.batch_size),
         progress,
     )
-    expert.to(device).settle(_benign(validation))
+    expert.to(device).settle(_benign(train))
     return expert
 
 

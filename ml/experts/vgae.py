@@ -1,8 +1,10 @@
-"""VGAE: a variational graph auto-encoder of benign traffic; what it rebuilds badly is anomalous.
+"""VGAE: a variational graph auto-encoder of benign traffic; what it expects least is anomalous.
 
-Kipf & Welling, "Variational graph auto-encoders", 2016, with three decoders as in the fusion
-guide: a node's features, its id and its neighbourhood. The score uses the mean of the code, so the
-same window always gets the same score.
+Kipf & Welling, "Variational graph auto-encoders", 2016. Here a node's code is formed by its
+neighbours alone: a code that saw the node itself would let the decoder repeat whatever is odd
+about it. The decoder gives each piece of evidence a chance of being there at all and a heavy-tailed
+(Student t) size, so that one wild channel does not decide alone. The score uses the mean of the
+code, so the same window always gets the same score.
 """
 
 from __future__ import annotations
@@ -16,115 +18,143 @@ from torch.nn import functional
 from typing_extensions import override
 
 from ml.batches import EpochLoader
-from ml.can.features import NODE_FEATURES
-from ml.can.vocabulary import SIZE, UNKNOWN
+from ml.experts.attention import NeighbourAttention, links_of, padded_nodes
 from ml.experts.batch import GraphBatch
-from ml.experts.encoder import Attention, NodeInput
+from ml.experts.channels import (
+    CONTEXT,
+    EVIDENCE,
+    RATIOS,
+    Standard,
+    family_mask,
+    places,
+    squash,
+    usual,
+)
 from ml.experts.expert import Architecture, Expert, Size
+from ml.experts.tails import Tails
 
-# Shares of feature, neighbourhood and id error in a node's score.
-WEIGHTS = (0.4, 0.35, 0.25)
-KL_WEIGHT = 1e-3
-WORST_ID_ERROR = 20.0
-LEAST_SCALE = 1e-2
-# Least spread of the three errors on benign traffic. A network that names ids almost surely has
-# next to none, and an unknown id must not cost the more the surer the network happens to be.
-LEAST_SPREAD = (0.01, 0.01, 0.2)
+LEAST_SCALE = 0.1
+LEAST_EVIDENCE_SCALE = 0.05
+# Below it a piece of evidence counts as absent.
+TRACE = 1e-3
+LOG_SCALE = 2.0
+FREEDOM = 3.0
+MOST_FAMILIES = 2
 
 
 class VGAE(Expert):
-    """Graph auto-encoder over window graphs.
+    """Graph auto-encoder of the evidence about a window's nodes.
 
-    `raw_score` is the largest node error of a window: each of the three errors is standardised by
-    its mean and spread on benign traffic, then weighted. An id that benign training traffic never
-    had is never the right answer of the id decoder, so it costs the full id error.
+    `node_score` adds up the surprises of the two families of evidence that surprise most, in nats:
+    −log of the share of benign nodes that the decoder expected as little.
     """
 
     name: ClassVar[str] = "vgae"
     column: ClassVar[str] = "anomaly_score"
     sizes: ClassVar[Mapping[Size, Architecture]] = {
-        "small": Architecture(hidden=16, heads=4, layers=2, latent=32),
-        "large": Architecture(hidden=32, heads=4, layers=3, latent=96),
+        "small": Architecture(hidden=32, heads=2, layers=1, latent=4),
+        "large": Architecture(hidden=64, heads=4, layers=1, latent=8),
     }
     benign_only: ClassVar[bool] = True
+    usual: Tensor
+    direction: Tensor
+    evidence: Tensor
+    context: Tensor
+    families: Tensor
 
-    def __init__(self, architecture: Architecture, learning_rate: float, hide: float = 0.1) -> None:
+    def __init__(self, architecture: Architecture, learning_rate: float) -> None:
         super().__init__(architecture, learning_rate)
-        width, latent = len(NODE_FEATURES), architecture.latent
-        self.input = NodeInput(hide)
-        self.attention = Attention(
-            self.input.width,
-            architecture.hidden,
-            architecture.heads,
-            architecture.layers,
-            dropout=0.0,
+        hidden, latent = architecture.hidden, architecture.latent
+        self.surroundings = Standard(len(CONTEXT), LEAST_SCALE)
+        self.extent = Standard(len(EVIDENCE), LEAST_EVIDENCE_SCALE)
+        self.enter = nn.Linear(len(EVIDENCE) + len(CONTEXT), hidden)
+        self.attention = nn.ModuleList(
+            NeighbourAttention(hidden, architecture.head, architecture.heads)
+            for _ in range(architecture.layers)
         )
-        self.mean = nn.Linear(self.attention.width, latent)
-        self.log_variance = nn.Linear(self.attention.width, latent)
-        self.feature_decoder = nn.Sequential(
-            nn.Linear(latent, 2 * latent), nn.ELU(), nn.Linear(2 * latent, width)
+        self.bring = nn.ModuleList(
+            nn.Linear(architecture.head * architecture.heads, hidden)
+            for _ in range(architecture.layers)
         )
-        self.id_decoder = nn.Linear(latent, SIZE)
-        self.neighbour_decoder = nn.Linear(latent, SIZE)
-        self.register_buffer("feature_mean", torch.zeros(width))
-        self.register_buffer("feature_scale", torch.ones(width))
-        self.register_buffer("error_mean", torch.zeros(3))
-        self.register_buffer("error_scale", torch.ones(3))
+        self.code = nn.Linear(hidden, 2 * latent)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent + len(CONTEXT), hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, 3 * len(EVIDENCE)),
+        )
+        self.tails = Tails(family_mask().shape[1])
+        direction = torch.ones(len(EVIDENCE))
+        direction[[EVIDENCE.index(name) for name in RATIOS]] = -1
+        for name, values in (
+            ("usual", usual()[places(EVIDENCE)]),
+            ("direction", direction),
+            ("evidence", places(EVIDENCE)),
+            ("context", places(CONTEXT)),
+            ("families", family_mask()),
+        ):
+            self.register_buffer(name, values, persistent=False)
 
     @override
     def prepare(self, graphs: GraphBatch) -> None:
-        self.feature_mean = graphs.node.mean(0)
-        self.feature_scale = graphs.node.std(0).clamp_min(LEAST_SCALE)
+        nodes = squash(graphs.node)
+        self.surroundings.learn(nodes.index_select(1, self.context))
+        self.extent.learn(self._oddness(nodes), centre=False)
 
     @override
     @torch.no_grad()
     def settle(self, benign: GraphBatch) -> None:
-        errors = torch.cat([self._errors(batch) for batch in EpochLoader(benign, 64)])
-        self.error_mean = errors.mean(0)
-        self.error_scale = errors.std(0).maximum(errors.new_tensor(LEAST_SPREAD))
+        errors = torch.cat([self._errors(batch) for batch in EpochLoader(benign, 256)])
+        self.tails.learn(errors, benign.node_weight)
 
     @override
     def loss(self, batch: GraphBatch) -> Tensor:
-        mean, log_variance = self._encode(batch)
+        error, mean, log_variance = self._decoded(batch)
+        divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)
+        return ((error.sum(1) + divergence.sum(1)) * batch.node_weight).mean()
+
+    @override
+    def node_score(self, batch: GraphBatch) -> Tensor:
+        surprise: Tensor = self.tails(self._errors(batch))
+        return surprise.topk(MOST_FAMILIES, dim=1).values.sum(1)
+
+    def _oddness(self, nodes: Tensor) -> Tensor:
+        """(n, evidence) how far features are on their odd side, 0 as usual."""
+        evidence = nodes.index_select(1, self.evidence)
+        return ((evidence - self.usual) * self.direction).clamp_min(0)
+
+    def _errors(self, batch: GraphBatch) -> Tensor:
+        """(N, families) how little each family of evidence was expected."""
+        return self._decoded(batch)[0] @ self.families
+
+    def _decoded(self, batch: GraphBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, evidence) −log likelihoods; mean and log variance of the codes, (N, latent)."""
+        nodes = padded_nodes(batch)
+        odd = self.extent(self._oddness(nodes))
+        context = self.surroundings(nodes.index_select(1, self.context))
+        mean, log_variance = self._encode(torch.cat([odd, context], dim=1), batch)
         code = mean
         if self.training:
             code = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        errors = self._decode_errors(code, batch)
-        divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
-        return errors.sum(1).mean() + KL_WEIGHT * divergence.mean()
+        decoded = self.decoder(torch.cat([code, context], dim=1))
+        real = slice(0, len(batch.node))
+        return _unlikeliness(odd, decoded)[real], mean[real], log_variance[real]
 
-    @override
-    def raw_score(self, batch: GraphBatch) -> Tensor:
-        errors = (self._errors(batch) - self.error_mean) / self.error_scale
-        node_score = errors @ errors.new_tensor(WEIGHTS)
-        lowest = node_score.new_full((len(batch),), -torch.inf)
-        return lowest.scatter_reduce(0, batch.node_window, node_score, "amax")
-
-    def _encode(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
-        state = self.attention(self.input(batch), batch)[-1]
-        return self.mean(state), self.log_variance(state).clamp(-8, 4)
-
-    def _errors(self, batch: GraphBatch) -> Tensor:
-        return self._decode_errors(self._encode(batch)[0], batch)
-
-    def _decode_errors(self, code: Tensor, batch: GraphBatch) -> Tensor:
-        """(N, 3): each node's feature, neighbourhood and id error."""
-        scaled = (batch.node - self.feature_mean) / self.feature_scale
-        feature = functional.mse_loss(self.feature_decoder(code), scaled, reduction="none").mean(1)
-        neighbour = functional.binary_cross_entropy_with_logits(
-            self.neighbour_decoder(code), _neighbours(batch), reduction="none"
-        ).sum(1)
-        identity = functional.cross_entropy(self.id_decoder(code), batch.place, reduction="none")
-        identity = torch.where(
-            batch.place == UNKNOWN, WORST_ID_ERROR, identity.clamp_max(WORST_ID_ERROR)
-        )
-        return torch.stack([feature, neighbour, identity], dim=1)
+    def _encode(self, inputs: Tensor, batch: GraphBatch) -> tuple[Tensor, Tensor]:
+        links = links_of(batch, loops=False)
+        state = functional.silu(self.enter(inputs))
+        for attend, bring in zip(self.attention, self.bring, strict=True):
+            state = functional.silu(bring(attend(state, links)))
+        mean, log_variance = self.code(state).chunk(2, dim=1)
+        return mean, log_variance.clamp(-6, 2)
 
 
-def _neighbours(batch: GraphBatch) -> Tensor:
-    """(N, SIZE): 1 at the places of the ids that precede or follow a node in its window."""
-    source, target = batch.edge_index
-    present = batch.node.new_zeros(len(batch.place), SIZE)
-    present[source, batch.place[target]] = 1
-    present[target, batch.place[source]] = 1
-    return present
+def _unlikeliness(odd: Tensor, decoded: Tensor) -> Tensor:
+    """−log likelihood of each piece of evidence, up to a constant, same shape as `odd`."""
+    chance, centre, log_scale = decoded.chunk(3, dim=1)
+    log_scale = log_scale.clamp(-LOG_SCALE, LOG_SCALE)
+    distance = (odd - centre) * (-log_scale).exp()
+    size = log_scale + 0.5 * (FREEDOM + 1) * torch.log1p(distance**2 / FREEDOM)
+    present = odd > TRACE
+    return functional.softplus(chance) + torch.where(present, size - chance, 0.0)

@@ -1,4 +1,4 @@
-"""The experts: batches, scores, memory, calibration."""
+"""The experts: batches, scores, memory, training samples, calibration."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -11,37 +11,106 @@ from hypothesis import strategies as st
 
 from ml.batches import EpochLoader
 from ml.can.datasets import find_dataset
+from ml.can.features import NODE_FEATURES, WINDOW_FEATURES
 from ml.can.graphs import WindowGraphs
-from ml.can.loading import load_labelled
+from ml.can.loading import LabelledCapture, enrol_all, label_all
+from ml.can.profiles.enrolment import EnrolmentConfig
+from ml.can.recordings import read_recordings
+from ml.can.splits import Holdout
 from ml.can.windows import WindowConfig
+from ml.context import Context, Span, Workspace
 from ml.errors import InvalidInput
+from ml.experts.bank import EXPERTS, ExpertBank, ExpertsConfig, train_bank
 from ml.experts.batch import GraphBatch
 from ml.experts.calibration import Calibration
-from ml.experts.inference import raw_scores
+from ml.experts.channels import EVIDENCE, hiding_mask, usual
+from ml.experts.inference import node_scores
+from ml.experts.sampling import training_graphs
+from ml.experts.tails import Tails
+from ml.experts.training import ExpertTrainingConfig
+
+DURATION = WINDOW_FEATURES.index("relative_duration")
 
 
 @pytest.fixture(scope="module")
-def bank(tiny_release_store):
-    return tiny_release_store.load("production").bank
+def span(tmp_path_factory) -> Span:
+    folder = tmp_path_factory.mktemp("work")
+    return Context(folder, Workspace(folder, ()), lambda _: None).span(0, 1)
 
 
 @pytest.fixture(scope="module")
-def graphs(tiny_job) -> WindowGraphs:
-    dataset = find_dataset("tiny", tiny_job["workspace"].data_dirs)
-    return load_labelled(dataset.test[0], WindowConfig()).graphs
+def captures(tiny_data_dir, span) -> list[LabelledCapture]:
+    dataset = find_dataset("tiny", [tiny_data_dir])
+    recordings = read_recordings(dataset.train, WindowConfig(), span)
+    enrolments = enrol_all(recordings, EnrolmentConfig())
+    return label_all(recordings, enrolments, WindowConfig(), EnrolmentConfig(), span)
+
+
+@pytest.fixture(scope="module")
+def bank(captures, span) -> ExpertBank:
+    """Experts of one short training."""
+    config = ExpertsConfig(training=ExpertTrainingConfig(max_epochs=3, windows_per_capture=80))
+    return train_bank(captures, config, WindowConfig(), span.context.workdir, span, seed=0)
+
+
+@pytest.fixture(scope="module")
+def graphs(captures) -> WindowGraphs:
+    return captures[0].graphs
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 1000])
 def test_a_windows_score_does_not_depend_on_its_company(bank, graphs, batch_size):
-    together = bank.raw(graphs, batch_size=64)
+    together = bank.raw(graphs, batch_size=50)
     for name, scores in bank.raw(graphs, batch_size=batch_size).items():
-        np.testing.assert_allclose(scores, together[name], rtol=1e-5, atol=1e-5, err_msg=name)
+        np.testing.assert_array_equal(scores, together[name], err_msg=name)
+
+
+def test_a_windows_score_is_that_of_its_oddest_node(bank, graphs):
+    nodes, windows = bank.node_raw(graphs), bank.raw(graphs)
+    for name, score in windows.items():
+        parts = np.split(nodes[name], graphs.node_ptr[1:-1])
+        np.testing.assert_array_equal(score, [part.max() for part in parts])
+        batch = GraphBatch.of(graphs)
+        with torch.inference_mode():
+            np.testing.assert_array_equal(score, bank.experts[name].raw_score(batch))
+
+
+def test_a_node_does_not_learn_what_it_is_called(bank, graphs):
+    renamed = replace(graphs, arbitration=graphs.arbitration[::-1].copy())
+    for name, scores in bank.node_raw(renamed).items():
+        np.testing.assert_array_equal(scores, bank.node_raw(graphs)[name])
+
+
+def test_the_experts_tell_attacks_of_a_capture_from_its_benign_windows(bank, captures):
+    for capture in captures:
+        if capture.label.any():
+            for name, scores in bank.raw(capture.graphs).items():
+                attack, benign = (np.median(scores[capture.label == n]) for n in (1, 0))
+                assert attack > benign, (name, capture.capture.name)
+
+
+def test_a_saved_bank_scores_as_before(bank, graphs, tmp_path):
+    bank.save(tmp_path)
+    loaded = ExpertBank.load(tmp_path)
+    assert loaded.digest == bank.digest
+    for name, scores in loaded.node_raw(graphs).items():
+        np.testing.assert_array_equal(scores, bank.node_raw(graphs)[name])
+
+
+@pytest.mark.parametrize("name", list(EXPERTS))
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_every_size_of_an_expert_scores_every_node(graphs, name, size):
+    expert = EXPERTS[name](EXPERTS[name].sizes[size], 0.01)
+    batch = GraphBatch.of(graphs.take(np.arange(5)))
+    expert.prepare(batch)
+    expert.loss(batch).backward()
+    assert np.isfinite(node_scores(expert, batch)).all()
 
 
 @settings(max_examples=25)
 @given(places=st.lists(st.floats(0, 0.999), min_size=1, max_size=9))
-def test_taking_windows_takes_exactly_their_nodes_and_edges(bank, graphs, places):
-    batch = GraphBatch.of(graphs, bank.vocabulary)
+def test_taking_windows_takes_exactly_their_nodes_and_edges(graphs, places):
+    batch = GraphBatch.of(graphs)
     chosen = [int(place * len(batch)) for place in places]
     taken = batch.take(torch.tensor(chosen))
     for n, w in enumerate(chosen):
@@ -54,45 +123,88 @@ def test_taking_windows_takes_exactly_their_nodes_and_edges(bank, graphs, places
         assert torch.equal(local, batch.edge_index[:, source] - batch.node_ptr[w])
 
 
-def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone(bank, graphs):
-    batch = GraphBatch.of(graphs, bank.vocabulary)
+def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone(graphs):
+    batch = GraphBatch.of(graphs)
 
     def order(seed: int, epoch: int) -> list[float]:
         loader = EpochLoader(batch, 16, seed=seed)
         loader.epoch = epoch
-        return torch.cat([b.window[:, 0] for b in loader]).tolist()
+        return torch.cat([b.window[:, DURATION] for b in loader]).tolist()
 
     assert order(0, 3) == order(0, 3)
     assert order(0, 3) != order(0, 4)
     assert sorted(order(0, 3)) == sorted(order(1, 0))
 
 
-def test_a_device_that_runs_out_of_memory_gets_smaller_batches_and_the_same_scores(bank, graphs):
+def test_a_device_that_runs_out_of_memory_gets_smaller_batches_and_the_same_scores(graphs):
     class Cramped(torch.nn.Module):
         """An expert whose device holds 5 windows at most."""
 
         device = torch.device("cpu")
         tried: ClassVar[list[int]] = []
 
-        def raw_score(self, batch):
+        def node_score(self, batch):
             self.tried.append(len(batch))
             if len(batch) > 5:
                 raise torch.OutOfMemoryError
-            return batch.window.sum(1)
+            return batch.node.sum(1)
 
-    batch = GraphBatch.of(graphs, bank.vocabulary)
-    scores = raw_scores(Cramped(), batch, batch_size=32)
-    np.testing.assert_allclose(scores, batch.window.sum(1))
+    batch = GraphBatch.of(graphs)
+    scores = node_scores(Cramped(), batch, batch_size=32)
+    np.testing.assert_allclose(scores, batch.node.sum(1), rtol=1e-5)
     assert Cramped.tried[:4] == [32, 16, 8, 4]
 
 
-def test_an_unknown_id_is_an_anomaly_on_any_window(bank, graphs):
-    odd = graphs.arbitration.copy()
-    odd[graphs.node_ptr[0]] = 0x7FD
-    usual = bank.raw(graphs)["vgae"]
-    strange = bank.raw(replace(graphs, arbitration=odd))["vgae"]
-    assert strange[0] > usual[0] + 1
-    np.testing.assert_allclose(strange[1:], usual[1:])
+def sample(captures, most: int = 20) -> GraphBatch:
+    windows = np.arange(sum(len(c.graphs) for c in captures))
+    return training_graphs(captures, Holdout(windows, windows, "capture"), most)[0]
+
+
+def test_cars_count_alike_however_much_was_recorded_of_them(captures):
+    def benign_share(captures) -> float:
+        batch = sample(captures)
+        benign = batch.node_weight[batch.node_label == 0].sum()
+        return float(benign / batch.node_weight.sum())
+
+    assert benign_share(captures) == pytest.approx(5 / 6, abs=1e-4)
+    assert benign_share(captures[:2] * 3 + captures[2:]) == pytest.approx(5 / 6, abs=1e-4)
+
+
+def test_bystanders_of_an_attack_count_nothing(captures):
+    batch = sample(captures)
+    bystander = (batch.node_label == 0) & (batch.label[batch.node_window] == 1)
+    assert bystander.any()
+    assert (batch.node_weight[bystander] == 0).all()
+    assert (batch.node_weight[~bystander] > 0).all()
+
+
+def test_windows_of_the_enrolment_are_never_trained_on(captures):
+    everything = [replace(c, enrolled=np.zeros_like(c.enrolled), views=()) for c in captures]
+    nothing = [replace(c, enrolled=np.ones_like(c.enrolled)) for c in everything[1:]]
+    assert len(sample([everything[0], *nothing], 10**6)) == len(everything[0].graphs)
+
+
+def test_as_usual_is_no_evidence_and_hiding_a_family_hides_what_is_made_from_it():
+    assert usual()[NODE_FEATURES.index("least_interval_ratio")] > 0
+    hidden = hiding_mask()
+    early = hidden[:, NODE_FEATURES.index("early_with_trace_beyond_record")]
+    assert early.sum() == 4
+    context = hidden[:, NODE_FEATURES.index("novel_share")]
+    assert context.sum() == 0
+    assert all(hidden[:, NODE_FEATURES.index(name)].any() for name in EVIDENCE)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(20, 400))
+def test_rarer_values_are_never_less_surprising(seed, n):
+    rng = np.random.default_rng(seed)
+    benign = torch.from_numpy(rng.standard_cauchy((n, 2)).astype(np.float32))
+    tails = Tails(2)
+    tails.learn(benign, torch.ones(n))
+    asked = torch.from_numpy(np.sort(rng.standard_cauchy((50, 2)).astype(np.float32) * 9, axis=0))
+    rarity = tails(asked)
+    assert (rarity.diff(dim=0) >= -1e-4).all()
+    assert rarity.min() >= 0
+    assert rarity.max() <= np.log(n) + 3 + 1e-4
 
 
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=80)
