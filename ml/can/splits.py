@@ -17,7 +17,6 @@ BLOCKS = 10
 # Which of the first five tenths is held out, with the tenth that is five later; tried in turn.
 TURNS = (4, 3, 2, 1, 0)
 MAX_FOLDS = 3
-MAX_VEHICLE_FOLDS = 6
 SEEN_FOLDS = 2
 
 Question = Literal["unseen vehicle", "unseen kind", "seen kind"]
@@ -100,7 +99,7 @@ def _has(label: NDArray[np.uint8], *classes: int) -> bool:
     return all((label == wanted).any() for wanted in classes)
 
 
-def cross_fit_folds(captures: Sequence[Capture]) -> list[Fold]:
+def cross_fit_folds(captures: Sequence[Capture], vehicle_folds: int = 6) -> list[Fold]:
     """Plan which captures are scored by experts that were trained on which others.
 
     Three questions are asked of the experts, each wherever the captures allow it: how do they do on
@@ -109,6 +108,10 @@ def cross_fit_folds(captures: Sequence[Capture]) -> list[Fold]:
     holds out captures whose kind stays in training)? A fusion that learnt from the answers to the
     first two alone would never trust a classifier, from the last alone always. With three cars or
     more the first question meets known kinds on its own, and the last is not asked.
+
+    Args:
+        captures: the training captures.
+        vehicle_folds: in how many groups to hold out the cars, at most.
 
     Returns:
         the folds; a capture is held out once for each question that can be asked of it.
@@ -131,7 +134,7 @@ def cross_fit_folds(captures: Sequence[Capture]) -> list[Fold]:
     )
     folds: list[Fold] = []
     if len(attacked_cars) > 1:
-        turns = min(len(cars), MAX_VEHICLE_FOLDS)
+        turns = min(len(cars), vehicle_folds)
         folds += [
             Fold("unseen vehicle", tuple(sorted(i for car in cars[n::turns] for i in car)))
             for n in range(turns)

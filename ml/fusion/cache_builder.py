@@ -31,8 +31,10 @@ class PredictionCacheBuilder:
 
     Attributes:
         root: where a dataset's caches are kept, each in a folder named by its digest.
-        workdir: the job's folder; takes the folds' checkpoints, so that a later attempt goes on
-            where this one stopped.
+        workdir: the job's folder.
+        banks: takes the checkpoints of the folds' experts, in folders named by what they are
+            trained on: a later attempt goes on where this one stopped, and evaluations in which the
+            same captures are left out twice train once.
         experts: the experts to cross-fit.
         data: options of the cache.
         window: how traffic is cut.
@@ -41,6 +43,7 @@ class PredictionCacheBuilder:
 
     root: Path
     workdir: Path
+    banks: Path
     experts: ExpertsConfig
     data: FusionDataConfig
     window: WindowConfig
@@ -91,6 +94,7 @@ class PredictionCacheBuilder:
             "seed": self.seed,
             "code": code_digest(),
             "in_sample": self.data.in_sample,
+            "vehicle_folds": self.data.vehicle_folds,
         }
 
     def why(self, digests: Mapping[str, Any]) -> str:
@@ -114,7 +118,7 @@ class PredictionCacheBuilder:
         ]
 
     def _cross_fit(self, captures: Sequence[LabelledCapture], progress: Span) -> list[pl.DataFrame]:
-        folds = cross_fit_folds([c.planned for c in captures])
+        folds = cross_fit_folds([c.planned for c in captures], self.data.vehicle_folds)
         parts: list[pl.DataFrame] = []
         for n, fold in enumerate(folds):
             span = progress.span(n / len(folds), (n + 1) / len(folds))
@@ -123,21 +127,16 @@ class PredictionCacheBuilder:
                 f"Fold {n + 1} of {len(folds)} ({fold.question}): {len(kept)} captures train the "
                 f"experts that score {len(fold.held_out)} others."
             )
-            bank = self._fold_bank(n, kept, span)
+            bank = self._fold_bank(kept, span)
             for i in fold.held_out:
                 raw = bank.raw(captures[i].graphs, self.data.batch_size)
                 parts.append(_frame(captures[i], raw, fold=n, question=fold.question))
         return parts
 
-    def _fold_bank(self, fold: int, kept: Sequence[LabelledCapture], progress: Span) -> ExpertBank:
-        return train_bank(
-            kept,
-            self.experts,
-            self.window,
-            self.workdir / "folds" / str(fold),
-            progress,
-            self.seed + fold + 1,
-        )
+    def _fold_bank(self, kept: Sequence[LabelledCapture], progress: Span) -> ExpertBank:
+        recipe = [asdict(self.experts), asdict(self.window), self.seed, code_digest(), _seen(kept)]
+        folder = self.banks / digest_of(recipe)[:16]
+        return train_bank(kept, self.experts, self.window, folder, progress, self.seed + 1)
 
 
 def _frame(

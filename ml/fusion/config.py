@@ -70,6 +70,8 @@ class FusionDataConfig:
         in_sample: let the experts score their own training windows. Faster and worse: the fusion
             then learns to trust the expert that memorised most. The release says so.
         rebuild: build the cache anew even where a fitting one exists.
+        vehicle_folds: in how many groups the cars are left out, one car each where there are no
+            more than that.
         threshold: "fpr" takes for each detector the lowest threshold that keeps `target_fpr` in
             every capture (see `ml.evaluation.cautious`), "f1" the one with the best F1.
         target_fpr: share of benign windows that may be flagged.
@@ -78,6 +80,7 @@ class FusionDataConfig:
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
     in_sample: bool = False
     rebuild: bool = False
+    vehicle_folds: Annotated[int, Field(ge=2, le=100)] = 6
     threshold: Literal["fpr", "f1"] = "fpr"
     target_fpr: Annotated[float, Field(gt=0, lt=1)] = 0.005
 

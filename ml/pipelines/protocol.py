@@ -25,6 +25,8 @@ from ml.pipelines.learning import FusionTaskConfig, check_learning, learn, score
 from ml.pipelines.registry import Pipeline
 from ml.pipelines.training import Training
 
+FEW_VEHICLE_FOLDS = 3
+
 FamilyName = Literal["splits", "unseen vehicle", "unseen kind"]
 QUESTIONS: Mapping[FamilyName, str] = {
     "splits": "How does a detector do on the dataset's own test captures?",
@@ -118,6 +120,10 @@ def _family(name: FamilyName, captures: Sequence[CaptureScores]) -> Family:
 
 def _measure_family(task: _Task, name: FamilyName, progress: Span) -> list[Measured]:
     folds = list(_splits(task) if name == "splits" else _leave_one_out(task, name))
+    if name == "unseen kind":
+        # What is asked is about kinds: to leave out a few groups of cars will do, and is faster.
+        data = replace(task.config.data, vehicle_folds=FEW_VEHICLE_FOLDS)
+        task = replace(task, config=replace(task.config, data=data))
     measured = []
     for n, fold in enumerate(folds):
         started = time.monotonic()
@@ -144,6 +150,7 @@ def _measure_fold(task: _Task, fold: Fold, progress: Span) -> Measured:
             if car in {c.capture.vehicle for c in fold.train}
         },
         released=None,
+        banks=task.context.workdir / "banks",
     )
     learnt = learn(training, progress.span(0.0, 0.9))
     traffic = TrainingTraffic.of(

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, TypeAdapter
@@ -64,6 +65,7 @@ class Training(Generic[Config]):
         captures: those to train on, read and labelled.
         enrolments: how each of their cars was enrolled.
         released: the card of the release whose experts are used, None where new ones are trained.
+        banks: takes the checkpoints of experts that only cross-fitting needs.
     """
 
     config: Config
@@ -72,6 +74,7 @@ class Training(Generic[Config]):
     captures: list[LabelledCapture]
     enrolments: Mapping[str, Enrolment]
     released: Manifest | None
+    banks: Path
 
     @property
     def name(self) -> str:
@@ -126,7 +129,8 @@ def begin(config: Config, context: Context, progress: Span) -> Training[Config]:
     captures = label_all(
         recordings, enrolments, config.window, config.enrolment, progress.span(0.5, 1)
     )
-    training = Training(config, context, dataset, captures, enrolments, released)
+    banks = context.workdir / "folds"
+    training = Training(config, context, dataset, captures, enrolments, released, banks)
     _continue_or_start_afresh(training)
     return training
 
@@ -151,6 +155,7 @@ def prediction_cache(
     builder = PredictionCacheBuilder(
         root=context.workspace.cache / "fusion" / training.name,
         workdir=context.workdir,
+        banks=training.banks,
         experts=replace(config.experts, release=None),
         data=data,
         window=config.window,

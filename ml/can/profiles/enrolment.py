@@ -64,7 +64,8 @@ class Enrolment:
 
         Args:
             capture: the capture's name.
-            start, end: (W,) seconds of each window's first and last frame.
+            start: (W,) seconds of each window's first frame.
+            end: (W,) seconds of its last one.
         """
         shared = np.zeros(len(start), bool)
         for own in (s for s in self.stretches if s.capture == capture):
@@ -105,7 +106,7 @@ def enrol(vehicle: str, recordings: Sequence[Recording], config: EnrolmentConfig
     sources = _sources(recordings, config)
     if not sources:
         raise InvalidInput(
-            f"Car {vehicle} has no {LEAST_SECONDS:g} s of benign traffic to learn its profile from.",
+            f"Car {vehicle} has no {LEAST_SECONDS:g} s of benign traffic for a profile.",
             "Add an attack-free capture of it, or one whose attack starts later.",
             vehicle=vehicle,
         )

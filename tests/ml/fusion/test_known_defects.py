@@ -12,19 +12,18 @@ from test_dqn import AGENT, PLAIN, module, transitions
 from tiny import TRAINING
 
 from ml.can import graphs as graphs_module
-from ml.can.datasets import find_dataset, load_capture
+from ml.can.datasets import find_dataset
 from ml.can.graphs import build_graphs
-from ml.can.loading import load_all, load_labelled
+from ml.can.loading import enrol_all, label_all, label_capture
+from ml.can.profiles.enrolment import EnrolmentConfig, enrol
 from ml.can.readers import parse_log
+from ml.can.recordings import read_recording, read_recordings
 from ml.can.splits import hold_out
-from ml.can.vocabulary import Vocabulary
 from ml.can.windows import WindowConfig, window_overlap
 from ml.context import Context
 from ml.digests import digest_of
 from ml.experts.bank import ExpertsConfig
-from ml.experts.batch import GraphBatch
 from ml.experts.calibration import Calibration
-from ml.experts.vgae import VGAE
 from ml.fusion.cache import MANIFEST, PREDICTIONS, PredictionCache
 from ml.fusion.cache_builder import PredictionCacheBuilder
 from ml.fusion.config import FusionAgentConfig
@@ -37,8 +36,10 @@ from ml.releases import ReleaseStore
 @pytest.fixture(scope="module")
 def captures(tiny_job):
     dataset = find_dataset("tiny", tiny_job["workspace"].data_dirs)
-    silent = Context(tiny_job["workdir"], tiny_job["workspace"], lambda _: None)
-    return load_all(dataset.train, WindowConfig(), silent.span(0, 1), "read")
+    silent = Context(tiny_job["workdir"], tiny_job["workspace"], lambda _: None).span(0, 1)
+    recordings = read_recordings(dataset.train, WindowConfig(), silent)
+    enrolments = enrol_all(recordings, EnrolmentConfig())
+    return label_all(recordings, enrolments, WindowConfig(), EnrolmentConfig(), silent)
 
 
 @pytest.fixture
@@ -47,7 +48,13 @@ def builder(tiny_job, tmp_path):
     shutil.copytree(tiny_job["workspace"].cache / "fusion" / "tiny", tmp_path / "caches")
     config = pipeline("fusion").parse(TRAINING)
     return PredictionCacheBuilder(
-        tmp_path / "caches", tmp_path, config.experts, config.data, config.window, config.seed
+        root=tmp_path / "caches",
+        workdir=tmp_path,
+        banks=tmp_path / "folds",
+        experts=config.experts,
+        data=config.data,
+        window=config.window,
+        seed=config.seed,
     )
 
 
@@ -83,7 +90,7 @@ def test_1_a_cache_made_from_other_captures_facts_or_experts_is_not_used(
         (builder.digests(captures, bank), "experts"),
     ):
         assert builder.why(digests) == f"the last one was made from other {reason}"
-    another = replace(bank, vocabulary=Vocabulary(bank.vocabulary.arbitration[1:]))
+    another = replace(bank, experts={"vgae": bank.experts["vgae"]})
     assert builder.digests(captures, bank) != builder.digests(captures, another)
 
 
@@ -151,11 +158,12 @@ def test_5_the_same_window_always_gets_the_same_score(tiny_release_store, captur
 
 
 def test_6_no_window_breaks_where_one_chunk_of_work_ends(captures, monkeypatch):
-    frames = load_capture(captures[0].capture).frames
     config = WindowConfig(window_size=100, stride=37)
-    whole = build_graphs(frames, config)
+    recording = read_recording(captures[0].capture, config)
+    frames, profile = recording.frames, enrol("car", [recording], EnrolmentConfig()).profile
+    whole = build_graphs(frames, config, profile)
     monkeypatch.setattr(graphs_module, "FRAMES_AT_ONCE", 500)
-    chunked = build_graphs(frames, config)
+    chunked = build_graphs(frames, config, profile)
     np.testing.assert_array_equal(whole.edge_index, chunked.edge_index)
     np.testing.assert_array_equal(whole.edge, chunked.edge)
 
@@ -164,7 +172,8 @@ def test_7_train_validation_and_test_share_no_capture_and_no_frame(tiny_job, cap
     dataset = find_dataset("tiny", tiny_job["workspace"].data_dirs)
     assert not {c.digest for c in dataset.train} & {c.digest for c in dataset.test}
     config = WindowConfig(window_size=100, stride=40)
-    attacked = load_labelled(next(c.capture for c in captures if c.label.any()), config)
+    recording = read_recording(next(c.capture for c in captures if c.label.any()), config)
+    attacked = label_capture(recording, enrol("car", [recording], EnrolmentConfig()), config)
     held = hold_out([attacked.capture], [attacked.label], window_overlap(config))
     graphs = attacked.graphs
     begins_before_end = graphs.start[held.train][:, None] <= graphs.end[held.validation]
@@ -178,7 +187,7 @@ def test_8_serving_takes_frames_and_needs_nothing_but_the_release(tiny_release_s
     scorer = ReleaseStore(tmp_path / "elsewhere" / "releases").load("production")
     lines = (b"(0.%06d) can0 1E5#460196E001FE6701\n" % (i * 1000) for i in range(200))
     log = b"".join(lines)
-    scores = scorer.score_frames(parse_log(log).frames)
+    scores = scorer.score_frames(parse_log(log).frames, next(iter(scorer.profiles.values())))
     assert len(scores.fused_score) == 2
     assert ((scores.fused_score >= 0) & (scores.fused_score <= 1)).all()
 
@@ -195,11 +204,3 @@ def test_10_exploration_is_drawn_per_window_and_decays_with_every_step():
     before = agent.epsilon.item()
     agent.on_train_batch_end(None, None, 0)
     assert agent.epsilon.item() == pytest.approx(before * 0.995)
-
-
-def test_the_size_of_a_model_does_not_depend_on_how_many_ids_there_were(captures):
-    few, many = (Vocabulary(np.arange(n, dtype=np.uint32)) for n in (3, 200))
-    expert = VGAE(VGAE.sizes["small"], 0.01).eval()
-    for vocabulary in (few, many):
-        batch = GraphBatch.of(captures[0].graphs, vocabulary)
-        assert len(expert.raw_score(batch)) == len(batch)
