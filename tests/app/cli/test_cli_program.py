@@ -77,7 +77,7 @@ def test_a_traceback_is_shown_only_on_request_and_wherever_that_stands(cli):
 
 def test_quiet_leaves_results_alone(cli):
     assert cli("rewards", "--quiet") == 0
-    assert cli.out.split() == ["accuracy", "cost", "f1", "mcc"]
+    assert cli.out.split() == ["accuracy", "cost", "f1", "likelihood", "mcc"]
     assert cli.err == ""
 
 

@@ -75,7 +75,7 @@ def test_it_is_refused(cli, monkeypatch, tiny_data_dir, words, wrong, remedy):
     ("split", "wrong"),
     [
         ({"train_01": 0}, "hold no attack"),
-        ({"train_01": 1}, "no benign window"),
+        ({"train_01": 1}, "no 1 s of benign traffic"),
         ({"test_01": 1}, "no captures in a train_* split"),
         ({}, "no captures in a train_* split"),
     ],
