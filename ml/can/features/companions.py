@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.can.features.arrangement import Arrangement, Column, Floats, Mask, Seconds
+from ml.can.features.arrangement import Arrangement, Column, Floats, Seconds
 from ml.can.runs import Ints
 
 if TYPE_CHECKING:
     from ml.can.profiles.profile import VehicleProfile
 
+FAR = 0.002
+"""Seconds; a busy bus delays a companion by less, and what is less away weighs less."""
 STRONG = 2.0
 """Nats; a companion whose absence surprises less is not counted."""
 
@@ -22,7 +24,7 @@ class Companions:
     """Of each of M entries.
 
     Attributes:
-        surprise: (M,) of the companions that did not come, summed.
+        surprise: (M,) of the companions that did not come, or came too early or late, summed.
         missing: (M,) how many strong companions did not come.
     """
 
@@ -48,10 +50,10 @@ def frame_companions(windows: Arrangement, profile: VehicleProfile) -> Companion
             continue
         if presence is None:
             presence = _presence(windows, table.place)
-        absent = ~_comes(windows, presence, companion[at], window, low, high)
-        weight = table.surprise[windows.place[at], rank]
-        surprise[at] += np.where(absent, weight, 0)
-        missing[at] += absent & (weight > STRONG)
+        away = _seconds_away(windows, presence, companion[at], window, low, high)
+        weight = table.surprise[windows.place[at], rank] * np.minimum(away / FAR, 1)
+        surprise[at] += weight
+        missing[at] += weight > STRONG
     return Companions(surprise, missing)
 
 
@@ -63,17 +65,27 @@ def _presence(windows: Arrangement, companions: Ints) -> Ints:
     return np.sort(windows.place[at] * len(windows.frames) + windows.row[at])
 
 
-def _comes(
+def _seconds_away(
     windows: Arrangement, presence: Ints, place: Ints, window: Ints, low: Seconds, high: Seconds
-) -> Mask:
-    """Whether the window has a frame of the id at `place` between `low` and `high`, (m,)."""
+) -> Seconds:
+    """How far outside `low` to `high` the nearest frame of the id at `place` is, at least, (m,).
+
+    0 where one comes in time. Nothing is known beyond the window, so its ends count as frames.
+    """
     time, first = windows.frames.timestamp, windows.start[window]
     beyond = first + windows.runs.shape[1]
-    begin = np.clip(np.searchsorted(time, low, "left"), first, beyond)
-    end = np.clip(np.searchsorted(time, high, "right"), first, beyond)
     base = place * len(windows.frames)
-    came: Mask = np.searchsorted(presence, base + end) > np.searchsorted(presence, base + begin)
-    return came
+    # Among the id's frames: the first one that is not too early, and the first that is too late.
+    due = np.searchsorted(presence, base + np.searchsorted(time, low, "left"))
+    over = np.searchsorted(presence, base + np.searchsorted(time, high, "right"))
+    before = presence[np.maximum(due - 1, 0)] - base
+    after = presence[np.minimum(over, len(presence) - 1)] - base
+    seen_before = (due > 0) & (before >= first)
+    seen_after = (over < len(presence)) & (after < beyond) & (after >= first)
+    last = np.where(seen_before, time[np.where(seen_before, before, 0)], windows.begin[window])
+    following = np.where(seen_after, time[np.where(seen_after, after, 0)], windows.end[window])
+    away = np.maximum(np.minimum(low - last, following - high), 0)
+    return np.where(over > due, 0, away)
 
 
 def companion_features(windows: Arrangement, companions: Companions) -> dict[str, Column]:
