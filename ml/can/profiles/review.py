@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.can.features.names import WINDOW_FEATURES
 from ml.can.frames import Frames
 from ml.can.graphs import build_graphs
 from ml.can.profiles.dirt import FLOOD_SECONDS, FLOOD_SHARE, median_intervals, without_dirt
+from ml.can.profiles.finding import Finding
 from ml.can.profiles.learning import learn_tables
 from ml.can.profiles.profile import VehicleProfile
 from ml.can.profiles.traffic import EnrolledTraffic
@@ -34,23 +34,6 @@ STILL_SHARE = 0.03
 CHANGING_SHARE = 0.1
 NOVEL_SHARE = WINDOW_FEATURES.index("novel_share")
 NAMED = 5
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing about an enrolment that its operator has to know.
-
-    Attributes:
-        severity: a `refusal` means that the profile would do harm or be worth nothing.
-        code: stable machine-readable name.
-        detail: one sentence that says what was found.
-        fix: one sentence that says what to do.
-    """
-
-    severity: Literal["warning", "refusal"]
-    code: str
-    detail: str
-    fix: str
 
 
 def review_enrolment(segments: Sequence[Frames], profile: VehicleProfile) -> tuple[Finding, ...]:
@@ -175,7 +158,7 @@ def _states(segments: Sequence[Frames]) -> Iterator[Finding]:
         )
 
 
-def _ids(traffic: EnrolledTraffic, chosen: np.ndarray) -> str:
+def _ids(traffic: EnrolledTraffic, chosen: NDArray[np.bool_]) -> str:
     """The chosen ids, those with the most frames first."""
     places: Ints = np.flatnonzero(chosen)
     places = places[np.argsort(-traffic.count[places], kind="stable")]

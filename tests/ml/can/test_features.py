@@ -118,30 +118,44 @@ def test_a_wrong_length_and_a_changed_constant_bit_are_seen_in_one_frame(drive, 
     assert (most(graphs, "novel_payload_surprise") > 2).tolist() == hit.tolist()
 
 
-def test_a_companion_that_does_not_come_is_missed():
-    """Two ids of one task, every 100 ms and 1 ms apart, among others; one frame of one is lost."""
+@pytest.fixture
+def companions() -> Frames:
+    """Two ids of one task, every 100 ms and 1 ms apart, among frames of another."""
     rng = np.random.default_rng(0)
     tick = np.arange(0, 30, 0.1)
-    times = {0x10: tick, 0x11: tick + 0.001, 0x20: np.arange(0, 30, 0.0103)}
+    times = {0x10: tick, 0x11: tick + 0.001, 0x20: np.arange(0, 30, 0.0053)}
     time = np.concatenate([t + rng.normal(0, 2e-5, len(t)) for t in times.values()])
     ids = np.concatenate([np.full(len(t), i, np.uint32) for i, t in times.items()])
     order = np.argsort(time)
-    frames = Frames(
-        timestamp=time[order],
-        can_id=ids[order],
-        flags=np.zeros(len(ids), np.uint8),
-        length=np.full(len(ids), 8, np.uint8),
-        payload=np.zeros((len(ids), 8), np.uint8),
-    )
-    profile = learn_profile([frames])
+    return frames_at(time[order], ids[order], np.zeros((len(ids), 8), np.uint8))
+
+
+def test_a_companion_that_does_not_come_is_missed(companions):
+    profile = learn_profile([companions])
     assert profile.companions.place[:2, 0].tolist() == [1, 0]
-    calm = build_graphs(frames, WindowConfig(window_size=50, stride=25), profile)
-    assert of_window(calm, "missing_companions").max() == 0
-    lost = np.flatnonzero(frames.can_id == 0x11)[150]
-    kept = np.arange(len(frames)) != lost
-    graphs = build_graphs(frames[kept], WindowConfig(window_size=50, stride=25), profile)
+    window = WindowConfig(window_size=50, stride=25)
+    calm = build_graphs(companions, window, profile)
+    assert of_node(calm, "companion_surprise").max() == 0
+    lost = np.flatnonzero(companions.can_id == 0x11)[150]
+    graphs = build_graphs(companions[np.arange(len(companions)) != lost], window, profile)
     # Two windows share each frame.
     assert of_window(graphs, "missing_companions").sum() == 2
+
+
+def test_a_companion_that_is_a_little_late_weighs_little(companions):
+    """As one is that had to wait on a busy bus."""
+    profile = learn_profile([companions])
+    late = np.flatnonzero(companions.can_id == 0x11)[150]
+    own = np.flatnonzero(companions.can_id == 0x10)[150]
+    weight = []
+    for delay in (-0.0005, 0.0005, 0.005):
+        time = companions.timestamp.copy()
+        time[late] = time[own] + profile.companions.high[0, 0] + delay
+        traffic, _ = replace(companions, timestamp=time).in_time_order()
+        graphs = build_graphs(traffic, WINDOW, profile)
+        first = graphs.arbitration == 0x10
+        weight.append(of_node(graphs, "companion_surprise")[first].max())
+    assert weight == pytest.approx(profile.companions.surprise[0, 0] * np.array([0, 0.25, 1]))
 
 
 @pytest.mark.parametrize(
