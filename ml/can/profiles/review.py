@@ -21,15 +21,20 @@ from ml.can.windows import WindowConfig
 SHORT_SECONDS = 10.0
 LEAST_SECONDS = 1.0
 """From here to `SHORT_SECONDS` a profile is thin, below it is worth nothing."""
+# Random ids: so many came at most so often, and are such a share of all.
 RARE_FRAMES = 2
 RARE_IDS = 10
 RARE_SHARE = 0.2
-SHORT_INTERVAL = 0.3  # of the 90 % quantile of an id's intervals
+# Bursts: such a share of an id's intervals is shorter than such a part of its 90 % quantile, ...
+SHORT_INTERVAL = 0.3
 BURST_SHARE = 0.05
 BURST_INTERVALS = 100
+# ... and with such a share, and so much of all traffic, it is no car's way of sending.
 HEAVY_BURSTS = 0.2
 HEAVY_TRAFFIC = 0.05
+# More ignored frames than such a share are an attack.
 DIRT_SHARE = 1e-3
+# Mean share of ids whose values one half of the enrolment finds odd in the other.
 STILL_SHARE = 0.03
 CHANGING_SHARE = 0.1
 NOVEL_SHARE = WINDOW_FEATURES.index("novel_share")
