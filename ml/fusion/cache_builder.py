@@ -83,12 +83,11 @@ class PredictionCacheBuilder:
         self, captures: Sequence[LabelledCapture], bank: ExpertBank | None
     ) -> dict[str, Any]:
         """Everything that a cache must agree with."""
-        facts = ((c.capture, c.capture.digest) for c in captures)
-        rows = sorted([c.name, c.vehicle, c.attack or "", digest] for c, digest in facts)
+        facts = ((c.capture, _seen(c)) for c in captures)
+        rows = sorted([c.name, c.vehicle, c.attack or "", c.digest, seen] for c, seen in facts)
         return {
             "schema": SCHEMA_VERSION,
             "captures": digest_of(rows),
-            "profiles": _seen(captures),
             "experts": digest_of(asdict(self.experts)) if bank is None else bank.digest,
             "window": asdict(self.window),
             "seed": self.seed,
@@ -134,7 +133,8 @@ class PredictionCacheBuilder:
         return parts
 
     def _fold_bank(self, kept: Sequence[LabelledCapture], progress: Span) -> ExpertBank:
-        recipe = [asdict(self.experts), asdict(self.window), self.seed, code_digest(), _seen(kept)]
+        seen = sorted(_seen(captured) for captured in kept)
+        recipe = [asdict(self.experts), asdict(self.window), self.seed, code_digest(), seen]
         folder = self.banks / digest_of(recipe)[:16]
         return train_bank(kept, self.experts, self.window, folder, progress, self.seed + 1)
 
@@ -163,10 +163,8 @@ def _frame(
     return table.filter(pl.Series(~captured.enrolled))
 
 
-def _seen(captures: Sequence[LabelledCapture]) -> str:
-    """Digest of what the captures look like under their profiles."""
-    digest = hashlib.sha256()
-    for captured in sorted(captures, key=lambda c: c.capture.name):
-        digest.update(captured.enrolled.tobytes())
-        digest.update(captured.graphs.window.tobytes())
+def _seen(captured: LabelledCapture) -> str:
+    """Digest of what a capture looks like under its car's profile."""
+    digest = hashlib.sha256(captured.enrolled.tobytes())
+    digest.update(captured.graphs.window.tobytes())
     return digest.hexdigest()
