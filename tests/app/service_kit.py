@@ -107,6 +107,7 @@ def publish(
     alias: str | None = "production",
     report: bool = False,
     kind: str = "fusion",
+    threshold: float = 0.5,
 ) -> str:
     """Publish a release whose experts have random weights: whole, but knowing one car only."""
     torch.manual_seed(seed)
@@ -118,7 +119,7 @@ def publish(
     save_fusion(
         staged,
         {name: Calibration(1.0, 0.0) for name in EXPERTS},
-        0.5,
+        threshold,
         Baselines(0.5, 1.0, 1.0, -1.0, {}),
         agent,
         QNetwork(agent),
@@ -138,7 +139,7 @@ def publish(
         dataset=dataset,
         config={},
         window=window,
-        threshold=0.5,
+        threshold=threshold,
     )
     return store.publish(staged, alias)
 

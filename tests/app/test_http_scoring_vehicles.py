@@ -1,10 +1,12 @@
 """Traffic is seen relative to the profile of its vehicle, and the answer says of which."""
 
+import numpy as np
 import pytest
 from service_kit import OWN_CAR as OWN
 from service_kit import as_columns, driving, publish, running, until
 
 from ml.can.frames import Frames
+from ml.can.profiles import learn_profile
 from ml.releases import ReleaseStore
 
 
@@ -12,11 +14,22 @@ from ml.releases import ReleaseStore
 def serving(tmp_path_factory):
     """A service with a release in production and one vehicle enrolled."""
     home = tmp_path_factory.mktemp("home")
-    publish(ReleaseStore(home / "releases"), tmp_path_factory.mktemp("bundles"))
+    publish_half_alarmed(ReleaseStore(home / "releases"), tmp_path_factory.mktemp("bundles"))
     with running(home, data_dirs=()) as service:
         until(lambda: service.client.get("/aliases").json()["in_use"])
         enrol(service, "mine", driving()).raise_for_status()
         yield service
+
+
+def publish_half_alarmed(store, folder):
+    """Publish a release that, whatever it scores, flags about half of the attacked traffic."""
+    scorer = store.load(publish(store, folder / "any", alias=None))
+    scores = scorer.score_frames(attacked(), learn_profile([driving()]))
+    publish(store, folder / "half", threshold=float(np.median(scores.fused_score)))
+
+
+def attacked():
+    return driving(split="test", attack="fuzzing")
 
 
 def enrol(service, vehicle, frames, query=""):
@@ -135,9 +148,8 @@ def test_ready_made_scores_need_no_vehicle_and_have_no_explanation(serving):
 
 
 def test_the_strongest_flagged_windows_are_explained_on_request(serving):
-    attacked = driving(split="test", attack="fuzzing")
-    plain = score(serving, "?vehicle=mine", attacked).json()
-    told = score(serving, "?vehicle=mine&explain=true", attacked).json()
+    plain = score(serving, "?vehicle=mine", attacked()).json()
+    told = score(serving, "?vehicle=mine&explain=true", attacked()).json()
     assert plain["explanations"] is None
     assert told["is_attack"] == plain["is_attack"]
     flagged = [w for w, attack in enumerate(told["is_attack"]) if attack]
@@ -150,6 +162,6 @@ def test_the_strongest_flagged_windows_are_explained_on_request(serving):
 
 
 def test_a_kind_of_attack_is_told_for_flagged_windows_only(serving):
-    told = score(serving, "?vehicle=mine", driving(split="test", attack="fuzzing")).json()
+    told = score(serving, "?vehicle=mine", attacked()).json()
     for kind, attack in zip(told["attack_kind"], told["is_attack"], strict=True):
         assert (kind is None) == (not attack)
