@@ -44,7 +44,8 @@ def test_it_compares_every_detector_on_every_capture_and_split(tiny_job):
     dataset = find_dataset(DATASET, tiny_job["workspace"].data_dirs)
     captures = tiny_job["comparison"]["captures"]
     assert [c["path"] for c in captures] == [c.name for c in dataset.test]
-    detectors = {"fused", "gat", "vgae", "mean", "fixed_alpha", "logistic_regression"}
+    rivals = {"gat", "vgae", "mean", "fixed_alpha", "logistic_regression"}
+    detectors = {"fused", *rivals, "tree", "tree_half", "two_rules"}
     assert all(set(c["detectors"]) == detectors for c in captures)
     assert set(tiny_job["comparison"]["splits"]) == {c.split for c in dataset.test}
 
@@ -211,7 +212,7 @@ SPOILED = {
         "two training captures with attacks, there are 1",
     ),
     "labels without any attack": (lambda d: relabel(d, 0), {}, "hold no attack"),
-    "labels without any benign window": (lambda d: relabel(d, 1), {}, "no benign window"),
+    "labels without any benign window": (lambda d: relabel(d, 1), {}, "benign traffic for a profile"),
     "no labels": (lambda d: relabel(d, None), {}, "has no labels"),
     "a capture shorter than a window": (
         lambda d: shorten(d, "train_02*"),
