@@ -141,7 +141,7 @@ def train_bank(
     held = hold_out(
         [c.planned for c in captures], [c.label for c in captures], window_overlap(window)
     )
-    train, validation = training_graphs(captures, held, experts.training.windows_per_capture)
+    train, validation = training_graphs(captures, held, experts.training.nodes_per_capture)
     trained: dict[str, Expert] = {}
     for n, (name, kind) in enumerate(EXPERTS.items()):
         torch.manual_seed(seed)

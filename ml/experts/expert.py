@@ -25,7 +25,7 @@ class Architecture:
     Attributes:
         hidden: width of a node's state.
         heads: attention heads a layer.
-        layers: attention layers.
+        layers: attention layers, 0 for none.
         latent: width of the code (VGAE) or of the last layer (GAT).
     """
 

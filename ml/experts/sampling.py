@@ -1,4 +1,4 @@
-"""Which windows experts are trained on, and how much each of their nodes counts."""
+"""Which nodes experts are trained on, with their neighbours, and how much each of them counts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from ml.can.splits import Holdout
 from ml.errors import InvalidInput
 from ml.experts.batch import GraphBatch
 from ml.experts.channels import EVIDENCE, places, squash, usual
+from ml.experts.surroundings import around
 
 # Benign nodes count this much against attack nodes. A node is benign far more often than that, but
 # a window has dozens of them.
 BENIGN_SHARE = 5 / 6
-ODDEST = 0.25
+# Of the nodes of a capture, at most: attacks, benign ones with much evidence, other benign ones.
+SHARES = (0.35, 0.5, 0.15)
+ODDEST = 0.1
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -27,33 +30,41 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Sample:
-    """Windows of one capture under one enrolment.
+    """Nodes of one capture under one enrolment.
 
     Attributes:
         capture: which capture.
         vehicle: its car.
-        graphs: the windows.
-        weight: (n,) how many windows each one stands for.
+        graphs: the windows that they are in.
+        node: (n,) the nodes.
+        weight: (n,) how many nodes each one stands for.
     """
 
     capture: int
     vehicle: str
     graphs: WindowGraphs
+    node: Ints
     weight: Floats
 
 
 def training_graphs(
     captures: Sequence[LabelledCapture], held: Holdout, most: int
 ) -> tuple[GraphBatch, GraphBatch]:
-    """Graphs to train on and graphs to stop early by, under every enrolment of their cars.
+    """Nodes to train on and nodes to stop early by, under every enrolment of their cars.
+
+    Each one comes as a small graph of its own: the node, which alone counts, and those that precede
+    or follow it. Attacks are rare nodes among many: whole windows would be mostly alike.
 
     Cars count alike in benign traffic and captures alike in attacks, however long they are. Benign
-    nodes of attack windows count nothing: what an attack does to other ids is no one's fault.
+    nodes of attack windows are left out: what an attack does to other ids is no one's fault.
 
     Args:
         captures: with views; windows that share traffic with an enrolment are left out.
         held: which of all captures' windows are for validation.
-        most: windows a capture and enrolment, half of them attacks.
+        most: nodes a capture and enrolment.
+
+    Raises:
+        InvalidInput: enrolments took all traffic to train on, or all to validate on.
     """
     begins = np.cumsum([0, *(len(c.graphs) for c in captures)])
     parts = []
@@ -64,45 +75,49 @@ def training_graphs(
             chosen[a:b] & ~c.enrolled
             for c, a, b in zip(captures, begins[:-1], begins[1:], strict=True)
         ]
-        parts.append(_batch(list(_samples(captures, allowed, max(int(most * share), 4)))))
+        parts.append(_batch(list(_samples(captures, allowed, most * share))))
     return parts[0], parts[1]
 
 
 def _samples(
-    captures: Sequence[LabelledCapture], allowed: Sequence[NDArray[np.bool_]], most: int
+    captures: Sequence[LabelledCapture], allowed: Sequence[NDArray[np.bool_]], most: float
 ) -> Iterator[_Sample]:
     for n, (capture, own) in enumerate(zip(captures, allowed, strict=True)):
-        views = [(np.flatnonzero(own), capture.graphs)]
-        views += [(np.flatnonzero(own[v.windows]), v.graphs) for v in capture.views]
+        views = [(own, capture.graphs)]
+        views += [(own[v.windows], v.graphs) for v in capture.views]
         for windows, graphs in views:
-            chosen, weight = _choose(graphs, windows, most)
-            if len(chosen):
-                yield _Sample(n, capture.capture.vehicle, graphs.take(chosen), weight)
+            node, weight = _choose(graphs, windows, most)
+            if len(node):
+                yield _Sample(n, capture.capture.vehicle, graphs, node, weight)
 
 
-def _choose(graphs: WindowGraphs, windows: Ints, most: int) -> tuple[Ints, Floats]:
-    """Windows out of those given, evenly spaced in time, and how many each one stands for.
+def _choose(graphs: WindowGraphs, windows: NDArray[np.bool_], most: float) -> tuple[Ints, Floats]:
+    """Nodes of the windows given, evenly spaced in time, and how many each one stands for.
 
-    Half of the benign ones are from the oddest quarter: there the border to attacks runs.
+    Most of the benign ones are from the oddest tenth: there the border to attacks runs.
     """
-    attack = _label(graphs)[windows] == 1
-    benign = windows[~attack]
-    oddness = _oddness(graphs)[benign]
-    odd = oddness >= np.quantile(oddness, 1 - ODDEST) if len(benign) else np.empty(0, bool)
-    groups = ((windows[attack], most // 2), (benign[odd], most // 4), (benign[~odd], most // 4))
-    picked = [_spread(group, count) for group, count in groups]
-    weight = [
-        np.full(len(p), len(g) / max(len(p), 1)) for p, (g, _) in zip(picked, groups, strict=True)
+    size = np.diff(graphs.node_ptr)
+    attack = _attack_count(graphs) > 0
+    benign = ~attack & np.repeat(windows & (_label(graphs) == 0), size)
+    attack &= np.repeat(windows, size)
+    oddness = _oddness(graphs)
+    odd = oddness > (np.quantile(oddness[benign], 1 - ODDEST) if benign.any() else 0)
+    groups = [np.flatnonzero(g) for g in (attack, benign & odd, benign & ~odd)]
+    picked = [
+        _spread(group, max(int(most * share), 1))
+        for group, share in zip(groups, SHARES, strict=True)
     ]
+    weight = [np.full(len(p), len(g) / max(len(p), 1)) for p, g in zip(picked, groups, strict=True)]
     return np.concatenate(picked), np.concatenate(weight)
 
 
-def _oddness(graphs: WindowGraphs) -> Floats:
-    """(W,) the most evidence that any node of a window shows, summed over its features."""
-    which = places(EVIDENCE)
-    distance = (squash(torch.from_numpy(graphs.node)) - usual())[:, which].abs().sum(1).numpy()
-    oddest: Floats = np.maximum.reduceat(distance, graphs.node_ptr[:-1])
-    return oddest
+def _oddness(graphs: WindowGraphs) -> NDArray[np.float32]:
+    """(N,) how much evidence a node shows, summed over its features."""
+    node = squash(torch.from_numpy(graphs.node)) - usual()
+    evidence = torch.zeros(node.shape[1])
+    evidence[places(EVIDENCE)] = 1
+    oddness: NDArray[np.float32] = (node.abs() @ evidence).numpy()
+    return oddness
 
 
 def _spread(items: Ints, most: int) -> Ints:
@@ -117,19 +132,17 @@ def _batch(samples: Sequence[_Sample]) -> GraphBatch:
             "All training traffic that could be trained on or validated on is in an enrolment.",
             "Add captures, or lower `enrolment.seconds`.",
         )
-    graphs = WindowGraphs.concat([s.graphs for s in samples])
-    nodes = np.diff(graphs.node_ptr)
-    count = [len(s.graphs) for s in samples]
-    weight = np.repeat(np.concatenate([s.weight for s in samples]), nodes)
-    capture = np.repeat(np.repeat([s.capture for s in samples], count), nodes)
+    graphs = WindowGraphs.concat([around(s.graphs, s.node) for s in samples])
+    count = [len(s.node) for s in samples]
+    weight = np.concatenate([s.weight for s in samples])
+    capture = np.repeat([s.capture for s in samples], count)
     _, car = np.unique([s.vehicle for s in samples], return_inverse=True)
-    vehicle = np.repeat(np.repeat(car, count), nodes)
-    attack = _attack_count(graphs) > 0
-    benign = ~attack & (np.repeat(_label(graphs), nodes) == 0)
-    even = BENIGN_SHARE * _evenly(weight * benign, vehicle)
+    attack = _label(graphs) == 1
+    even = BENIGN_SHARE * _evenly(weight * ~attack, np.repeat(car, count))
     even += (1 - BENIGN_SHARE) * _evenly(weight * attack, capture)
-    counted = np.count_nonzero(benign | attack)
-    return GraphBatch.of(graphs, even * counted)
+    node_weight = np.zeros(len(graphs.node))
+    node_weight[graphs.node_ptr[:-1]] = even * len(even)
+    return GraphBatch.of(graphs, node_weight)
 
 
 def _evenly(weight: Floats, group: NDArray[np.integer]) -> Floats:

@@ -8,7 +8,6 @@ from typing_extensions import override
 
 KNOTS = 64
 RAREST = 11.0
-BEYOND = 3.0
 # Knots over which a tail's slope is taken.
 SLOPE_OVER = 8
 LEAST_RISE = 1e-3
@@ -18,8 +17,8 @@ LEAST_GAP = 1e-6
 class Tails(nn.Module):
     """−log of the share of benign values at or above a value, one table a column.
 
-    Beyond the rarest benign value it goes on rising at the slope of the tail, by `BEYOND` at most:
-    what was never seen is rarer than anything seen, but nobody knows by how much.
+    Beyond the rarest benign value it goes on rising, ever more slowly: what was never seen is
+    rarer than anything seen, but nobody knows by how much.
     """
 
     knots: Tensor
@@ -52,4 +51,4 @@ class Tails(nn.Module):
             self.knots[:, -1] - self.knots[:, -SLOPE_OVER]
         ).clamp_min(LEAST_RISE)
         beyond = (columns - self.knots[:, -1:]).clamp_min(0) * steep[:, None]
-        return (floor + part * (ceiling - floor) + beyond.clamp_max(BEYOND)).T
+        return (floor + part * (ceiling - floor) + beyond.log1p()).T

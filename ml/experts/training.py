@@ -27,16 +27,15 @@ class ExpertTrainingConfig:
     Attributes:
         max_epochs: most passes over the training windows.
         early_stopping_patience: epochs without a lower validation loss after which to stop.
-        windows_per_capture: most windows of a capture to train on, and as many of each of its
-            views; half of them attacks.
-        batch_size: windows a step.
+        nodes_per_capture: most nodes of a capture to train on, and as many of each of its views.
+        batch_size: nodes a step.
         learning_rate: peak of the one-cycle schedule.
     """
 
-    max_epochs: Annotated[int, Field(ge=1, le=1000)] = 6
+    max_epochs: Annotated[int, Field(ge=1, le=1000)] = 8
     early_stopping_patience: Annotated[int, Field(ge=1, le=1000)] = 5
-    windows_per_capture: Annotated[int, Field(ge=4, le=1_000_000)] = 160
-    batch_size: Annotated[int, Field(ge=1, le=4096)] = 64
+    nodes_per_capture: Annotated[int, Field(ge=8, le=1_000_000)] = 500
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 256
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.004
 
 

@@ -1,10 +1,11 @@
 """VGAE: a variational graph auto-encoder of benign traffic; what it expects least is anomalous.
 
 Kipf & Welling, "Variational graph auto-encoders", 2016. Here a node's code is formed by its
-neighbours alone: a code that saw the node itself would let the decoder repeat whatever is odd
-about it. The decoder gives each piece of evidence a chance of being there at all and a heavy-tailed
-(Student t) size, so that one wild channel does not decide alone. The score uses the mean of the
-code, so the same window always gets the same score.
+neighbours alone: a code that saw the node itself would let the decoder repeat whatever is odd about
+it. Nor does it hear of unknown ids: where many are, each one is as strange. The decoder gives each
+piece of evidence a chance of being there at all and a heavy-tailed (Student t) size, so that one
+wild channel does not decide alone. The score uses the mean of the code, so the same window always
+gets the same score.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from torch.nn import functional
 from typing_extensions import override
 
 from ml.batches import EpochLoader
+from ml.can.features import NODE_FEATURES
 from ml.experts.attention import NeighbourAttention, links_of, padded_nodes
 from ml.experts.batch import GraphBatch
 from ml.experts.channels import (
     CONTEXT,
     EVIDENCE,
+    EVIDENCE_FAMILIES,
     RATIOS,
     Standard,
     family_mask,
@@ -40,6 +43,10 @@ TRACE = 1e-3
 LOG_SCALE = 2.0
 FREEDOM = 3.0
 MOST_FAMILIES = 2
+UNKNOWN = NODE_FEATURES.index("unknown")
+# What the context tells of the window and not of the id.
+COMMON = ("profile_seconds", "novel_share")
+KL_WEIGHT = 20.0
 
 
 class VGAE(Expert):
@@ -61,6 +68,8 @@ class VGAE(Expert):
     evidence: Tensor
     context: Tensor
     families: Tensor
+    told: Tensor
+    common: Tensor
 
     def __init__(self, architecture: Architecture, learning_rate: float) -> None:
         super().__init__(architecture, learning_rate)
@@ -93,53 +102,65 @@ class VGAE(Expert):
             ("evidence", places(EVIDENCE)),
             ("context", places(CONTEXT)),
             ("families", family_mask()),
+            ("common", torch.tensor([float(name in COMMON) for name in CONTEXT])),
+            ("told", 1 - family_mask()[:, EVIDENCE_FAMILIES.index("presence")]),
         ):
             self.register_buffer(name, values, persistent=False)
 
     @override
     def prepare(self, graphs: GraphBatch) -> None:
         nodes = squash(graphs.node)
-        self.surroundings.learn(nodes.index_select(1, self.context))
+        known = nodes[nodes[:, UNKNOWN] == 0]
+        self.surroundings.learn(known.index_select(1, self.context))
         self.extent.learn(self._oddness(nodes), centre=False)
 
     @override
     @torch.no_grad()
     def settle(self, benign: GraphBatch) -> None:
-        errors = torch.cat([self._errors(batch) for batch in EpochLoader(benign, 256)])
+        parts = [self._errors(batch)[: len(batch.node)] for batch in EpochLoader(benign, 256)]
+        errors = torch.cat(parts)
         self.tails.learn(errors, benign.node_weight)
 
     @override
     def loss(self, batch: GraphBatch) -> Tensor:
         error, mean, log_variance = self._decoded(batch)
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)
-        return ((error.sum(1) + divergence.sum(1)) * batch.node_weight).mean()
+        bound = (error.sum(1) + KL_WEIGHT * divergence.sum(1))[: len(batch.node)]
+        return (bound * batch.node_weight).mean()
 
     @override
     def node_score(self, batch: GraphBatch) -> Tensor:
         surprise: Tensor = self.tails(self._errors(batch))
-        return surprise.topk(MOST_FAMILIES, dim=1).values.sum(1)
+        return surprise.topk(MOST_FAMILIES, dim=1).values.sum(1)[: len(batch.node)]
 
     def _oddness(self, nodes: Tensor) -> Tensor:
         """(n, evidence) how far features are on their odd side, 0 as usual."""
         evidence = nodes.index_select(1, self.evidence)
         return ((evidence - self.usual) * self.direction).clamp_min(0)
 
+    def _context(self, nodes: Tensor) -> Tensor:
+        """(n, context) what evidence is to be seen by.
+
+        An unknown id has no profile: that must not tell the decoder to expect one.
+        """
+        context: Tensor = self.surroundings(nodes.index_select(1, self.context))
+        return torch.where(nodes[:, UNKNOWN, None] > 0, context * self.common, context)
+
     def _errors(self, batch: GraphBatch) -> Tensor:
-        """(N, families) how little each family of evidence was expected."""
+        """(N', families) how little each family of evidence was expected, of padded nodes too."""
         return self._decoded(batch)[0] @ self.families
 
     def _decoded(self, batch: GraphBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, evidence) −log likelihoods; mean and log variance of the codes, (N, latent)."""
+        """(N', evidence) −log likelihoods; mean and log variance of the codes, (N', latent)."""
         nodes = padded_nodes(batch)
         odd = self.extent(self._oddness(nodes))
-        context = self.surroundings(nodes.index_select(1, self.context))
-        mean, log_variance = self._encode(torch.cat([odd, context], dim=1), batch)
+        context = self._context(nodes)
+        mean, log_variance = self._encode(torch.cat([odd * self.told, context], dim=1), batch)
         code = mean
         if self.training:
             code = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
         decoded = self.decoder(torch.cat([code, context], dim=1))
-        real = slice(0, len(batch.node))
-        return _unlikeliness(odd, decoded)[real], mean[real], log_variance[real]
+        return _unlikeliness(odd, decoded), mean, log_variance
 
     def _encode(self, inputs: Tensor, batch: GraphBatch) -> tuple[Tensor, Tensor]:
         links = links_of(batch, loops=False)
