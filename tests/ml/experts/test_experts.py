@@ -82,6 +82,15 @@ def test_a_node_does_not_learn_what_it_is_called(bank, graphs):
         np.testing.assert_array_equal(scores, bank.node_raw(graphs)[name])
 
 
+def test_an_unknown_id_is_an_anomaly_in_any_window(bank, graphs):
+    node = graphs.node.copy()
+    node[graphs.node_ptr[:-1], NODE_FEATURES.index("unknown")] = 1
+    usual = bank.node_raw(graphs)["vgae"]
+    strange = bank.node_raw(replace(graphs, node=node))["vgae"]
+    assert (strange[graphs.node_ptr[:-1]] >= 20).all()
+    assert np.median(np.abs(strange - usual)) < 0.1
+
+
 def test_the_experts_tell_attacks_of_a_capture_from_its_benign_windows(bank, captures):
     for capture in captures:
         if capture.label.any():
