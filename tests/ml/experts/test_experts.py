@@ -203,8 +203,9 @@ def test_windows_of_the_enrolment_are_never_trained_on(captures):
 def test_a_node_with_its_neighbours_scores_as_in_its_window(graphs, name):
     torch.manual_seed(0)
     expert = EXPERTS[name](EXPERTS[name].sizes["large"], 0.01).eval()
-    for layer in getattr(expert, "bring", []):
-        torch.nn.init.normal_(layer.weight)
+    for place, weight in expert.named_parameters():
+        if "bring" in place and place.endswith("weight"):
+            torch.nn.init.normal_(weight)
     nodes = np.arange(0, len(graphs.node), 7)
     alone = GraphBatch.of(around(graphs, nodes))
     scores = node_scores(expert, alone)[alone.node_ptr[:-1]]
