@@ -13,19 +13,21 @@ from sklearn.linear_model import LogisticRegression
 from ml.errors import InvalidInput
 
 LEAST_SLOPE = 0.05
+# Raw scores are taken as they are up to about this, and by their logarithm beyond.
+LINEAR = 8.0
 # A false alarm is to count as much as this many missed attacks of a traffic half of which is one.
 BENIGN_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A monotone map `sigmoid(2 · asinh(z / 2))`, `z = slope · asinh(raw) + offset`, slope > 0.
+    """A monotone map `sigmoid(2 · asinh(z / 2))`, `z = slope · squeezed(raw) + offset`, slope > 0.
 
     Platt scaling (Platt, "Probabilistic outputs for support vector machines", 1999) with slower
-    tails. The inner hyperbolic sine bends what an auto-encoder gives, over many powers of ten, into
-    a line; the outer one is the identity around the middle, but lets the odds grow with the square
-    of z only. So very large scores stay apart in single precision, and no expert claims a certainty
-    that it cannot have about a vehicle that it has not seen.
+    tails. `squeezed` leaves log-odds and nats as they are and takes what lies far beyond by its
+    logarithm; the outer hyperbolic sine is the identity around the middle, but lets the odds grow
+    with the square of z only. So very large scores stay apart in single precision, and no expert
+    claims a certainty that it cannot have about a vehicle that it has not seen.
     """
 
     slope: float
@@ -37,9 +39,13 @@ class Calibration:
 
     def __call__(self, raw: NDArray[np.floating]) -> NDArray[np.float32]:
         """Calibrated scores in [0, 1], any shape."""
-        z = self.slope * np.arcsinh(raw.astype(np.float64)) + self.offset
+        z = self.slope * _squeezed(raw) + self.offset
         calibrated: NDArray[np.float32] = expit(2 * np.arcsinh(z / 2)).astype(np.float32)
         return calibrated
+
+    def crossing(self, raw: float) -> Calibration:
+        """The map of the same slope that gives 0.5 at this raw score."""
+        return Calibration(self.slope, -self.slope * float(_squeezed(np.array(raw))))
 
     @staticmethod
     def fit(
@@ -64,7 +70,7 @@ class Calibration:
                 "Add captures with attacks, or attack-free ones, to the training splits.",
             )
         weight = balanced_weight(label, group)
-        squeezed = np.arcsinh(raw.astype(np.float64))
+        squeezed = _squeezed(raw)
         scale = max(float(squeezed.std()), 1e-9)
         model = LogisticRegression().fit(squeezed[:, None] / scale, label, sample_weight=weight)
         slope = float(model.coef_[0, 0]) / scale
@@ -72,6 +78,11 @@ class Calibration:
             return Calibration(slope, float(model.intercept_[0]))
         centre = (squeezed[label == 0].mean() + squeezed[label == 1].mean()) / 2
         return Calibration(LEAST_SLOPE, -LEAST_SLOPE * float(centre))
+
+
+def _squeezed(raw: NDArray[np.floating]) -> NDArray[np.float64]:
+    squeezed: NDArray[np.float64] = LINEAR * np.arcsinh(raw.astype(np.float64) / LINEAR)
+    return squeezed
 
 
 def balanced_weight(

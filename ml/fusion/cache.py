@@ -31,6 +31,8 @@ from ml.fusion.config import FusionDataConfig
 
 MANIFEST = "cache.json"
 PREDICTIONS = "predictions.parquet"
+# The false-positive rate of an expert alone at a calibrated score of 0.5.
+LINE_FPR = 0.005
 COLUMNS = {name: expert.column for name, expert in EXPERTS.items()}
 
 
@@ -55,12 +57,19 @@ class PredictionCache:
 
     @staticmethod
     def of(raw: pl.DataFrame, *, cross_fitted: bool, digests: Mapping[str, Any]) -> PredictionCache:
-        """Calibrate raw predictions, a table without the calibrated columns."""
+        """Calibrate raw predictions, a table without the calibrated columns.
+
+        Each expert's own verdict line comes to lie at 0.5, so that one threshold means the same for
+        all of them: an expert that is loud on some benign traffic cannot drown the others there.
+        """
         label = raw["label"].to_numpy()
         part = _part(raw)
+        rows = _lined(raw)
+        rule = CautiousRule.of(label[rows], part[rows], LINE_FPR, raw["vehicle"].to_numpy()[rows])
         scores = {name: raw[f"{name}_raw"].to_numpy() for name in EXPERTS}
         calibrations = {
-            name: Calibration.fit(values, label, part) for name, values in scores.items()
+            name: Calibration.fit(values, label, part).crossing(rule.line(values[rows]).threshold)
+            for name, values in scores.items()
         }
         columns = {COLUMNS[name]: calibrations[name](values) for name, values in scores.items()}
         return PredictionCache(raw.with_columns(**columns), calibrations, cross_fitted, digests)
@@ -107,9 +116,7 @@ class PredictionCache:
         Those of experts that did not know the vehicle where there are any, as these stand for
         traffic that is least like the training's; else all.
         """
-        unseen = self.column("question") == "unseen vehicle"
-        benign = unseen & (self.label == 0)
-        return unseen if benign.any() else np.ones_like(unseen)
+        return _lined(self.table)
 
     def rule(self, data: FusionDataConfig) -> Callable[[NDArray[Any]], float]:
         """How each detector gets its threshold: from its (n,) scores of the rows."""
@@ -160,6 +167,12 @@ class PredictionCache:
             )
         except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
             return None
+
+
+def _lined(table: pl.DataFrame) -> NDArray[np.bool_]:
+    unseen: NDArray[np.bool_] = (table["question"] == "unseen vehicle").to_numpy()
+    benign = unseen & (table["label"].to_numpy() == 0)
+    return unseen if benign.any() else np.ones_like(unseen)
 
 
 def _part(table: pl.DataFrame) -> NDArray[np.int64]:

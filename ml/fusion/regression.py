@@ -42,18 +42,18 @@ class RegressionLightningModule(ResidentModule):
         self.q_network = BeliefNetwork(agent, columns, kinds)
 
     def q_loss(self, batch: FusionPredictionCache) -> Tensor:
-        """Mean squared error of every weight's value against its reward, a scalar.
+        """How badly the values of all weights are known, a scalar, the mean over the members.
 
-        Members learn apart: the mean runs over them too. The scale is that of the rewards, so that
-        no reward needs a learning rate of its own.
+        Every weight's value is the same function of one belief (see `BeliefNetwork`), so the belief
+        of highest likelihood gives the values of all weights at once. Their squared error has the
+        same minimum, but hardly a gradient where the experts agree, for there all weights are worth
+        the same; it carried less well to cars that were left out.
         """
-        benign, attack = self.q_network.rewards(batch.state)
-        stake = (attack - benign) ** 2
-        belief = self.q_network.member_beliefs(batch.state).sigmoid()
-        wrong = (belief - batch.label) ** 2 * stake.mean(1)
-        worth = self.q_network.worth
-        scale = ((worth[1] - worth[0]) ** 2).mean().clamp_min(1e-12)
-        return (wrong * batch.weight).mean() / scale
+        odds = self.q_network.member_beliefs(batch.state)
+        wrong = functional.binary_cross_entropy_with_logits(
+            odds, batch.label.expand_as(odds), reduction="none"
+        )
+        return (wrong * batch.weight).mean()
 
     def kind_loss(self, batch: FusionPredictionCache) -> Tensor:
         """Cross-entropy of the attack windows' kinds, a scalar; 0 where there is none."""

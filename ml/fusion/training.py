@@ -21,7 +21,7 @@ from ml.lightning import Fit, training_device
 
 MONITORS = {"val_accuracy": "val_accuracy_then_reward", "val_reward": "val_reward"}
 # The regression needs no small steps: its targets hold still.
-BATCHES_AT_ONCE = 8
+BATCHES_AT_ONCE = 4
 
 Agent = FusionLightningModule | RegressionLightningModule
 

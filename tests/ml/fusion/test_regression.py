@@ -18,7 +18,6 @@ from ml.evaluation.thresholds import tune_threshold
 from ml.fusion.belief import BeliefNetwork
 from ml.fusion.config import FusionAgentConfig, FusionTrainingConfig
 from ml.fusion.policy import UNKNOWN_KIND, NetworkPolicy, fuse, load_policy, save_policy
-from ml.fusion.regression import RegressionLightningModule
 from ml.fusion.rewards import REWARDS, reward_function
 from ml.fusion.samples import FusionPredictionCache
 from ml.fusion.state import states
@@ -84,19 +83,15 @@ def test_a_weights_value_is_what_its_fused_score_earns_in_expectation(name):
         assert near[away_from_the_step].all()
 
 
-def test_the_loss_is_the_squared_error_of_all_weights_at_once():
-    agent = FusionAgentConfig(members=1, state="continuous")
-    module = RegressionLightningModule(agent, 0)
-    score = np.random.default_rng(0).random((2, 40)).astype(np.float32)
-    label = (np.arange(40) % 3 == 0).astype(np.uint8)
-    batch = FusionPredictionCache.of(*score, label, np.zeros(40), 1)
-    module.q_network.tabulate(reward_function(agent), batch.state, batch.label)
-    benign, attack = module.q_network.rewards(batch.state)
-    earned = torch.where(batch.label[:, None] > 0.5, attack, benign)
-    error = ((module.q_network(batch.state) - earned) ** 2).mean(1)
-    worth = module.q_network.worth
-    expected = (error * batch.weight).mean() / ((worth[1] - worth[0]) ** 2).mean()
-    torch.testing.assert_close(module.q_loss(batch), expected, rtol=1e-4, atol=1e-6)
+def test_the_belief_of_least_loss_gives_the_values_of_least_error():
+    """Among beliefs for like windows, both the likelihood and the values' error pick the share."""
+    benign, attack = (r[0] for r in network().rewards(torch.tensor([[0.1, 0.9]])))
+    beliefs = torch.linspace(0.01, 0.99, 99)[:, None]
+    values = beliefs * attack + (1 - beliefs) * benign
+    share = 0.3
+    error = share * (values - attack) ** 2 + (1 - share) * (values - benign) ** 2
+    likelihood = share * beliefs.log() + (1 - share) * (1 - beliefs).log()
+    assert error.mean(1).argmin() == likelihood.argmax()
 
 
 @given(UNIT, UNIT, st.integers(0, 20))
