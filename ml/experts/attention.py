@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch_geometric.utils import softmax
 from typing_extensions import override
 
 from ml.can.features import EDGE_FEATURES
@@ -85,16 +86,6 @@ class NeighbourAttention(nn.Module):
         message = self.source(state)[links.source] + self.step(links.features)
         met = functional.leaky_relu(message + self.target(state)[links.target], SLOPE)
         score = (met.view(-1, *self.shape) * self.attend).sum(2)
-        share = _softmax(score, links.target, len(state))
+        share = softmax(score, links.target, num_nodes=len(state))
         told = (message.view(-1, *self.shape) * share[:, :, None]).flatten(1)
         return state.new_zeros(len(state), self.width).index_add(0, links.target, told)
-
-
-def _softmax(score: Tensor, group: Tensor, groups: int) -> Tensor:
-    """Shares that add up to 1 within each group, of (L, heads) scores."""
-    members = group[:, None].expand_as(score)
-    most = score.new_full((groups, score.shape[1]), -torch.inf)
-    most = most.scatter_reduce(0, members, score.detach(), "amax")
-    weight = (score - most[group]).exp()
-    total = score.new_zeros(groups, score.shape[1]).index_add(0, group, weight)
-    return weight / total[group]
