@@ -14,7 +14,7 @@ DATASET = "tiny"
 SIMULATION = SimulationConfig(name=DATASET, seconds=6.0)
 TRAINING: dict[str, Any] = {
     "dataset": DATASET,
-    "experts": {"training": {"max_epochs": 3, "batch_size": 32}},
+    "experts": {"training": {"max_epochs": 3, "batch_size": 256}},
     "training": {"max_epochs": 5},
 }
 

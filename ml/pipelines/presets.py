@@ -81,7 +81,7 @@ def _declared() -> Iterator[tuple[Preset, Any]]:
         Preset("fusion_simulated", "fusion", "The simulated bus"),
         FusionConfig(dataset=SIMULATED),
     )
-    quick = ExpertTrainingConfig(max_epochs=10, early_stopping_patience=4, batch_size=32)
+    quick = ExpertTrainingConfig(max_epochs=4)
     yield (
         Preset("fusion_demo", "fusion", "The simulated bus, in a minute or two"),
         FusionConfig(
