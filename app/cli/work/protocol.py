@@ -40,7 +40,10 @@ def measure(
     if as_json or output:
         write(json.dumps(comparison, indent=1, allow_nan=False) + "\n", output)
     if not as_json:
-        say(comparison["verdict"] if isinstance(comparison["verdict"], str) else "")
+        say(comparison["verdict"]["sentence"])
+        for doubt in comparison["verdict"]["doubts"]:
+            say(f"- {doubt}")
+        say("")
         for family in comparison["families"]:
             _show(family)
         say(f"Report     {workdir / 'artifacts' / 'report' / 'index.html'}")
