@@ -212,7 +212,7 @@ SPOILED = {
         "two training captures with attacks, there are 1",
     ),
     "labels without any attack": (lambda d: relabel(d, 0), {}, "hold no attack"),
-    "labels without any benign window": (lambda d: relabel(d, 1), {}, "benign traffic for a profile"),
+    "labels without any benign window": (lambda d: relabel(d, 1), {}, "benign traffic for a pro"),
     "no labels": (lambda d: relabel(d, None), {}, "has no labels"),
     "a capture shorter than a window": (
         lambda d: shorten(d, "train_02*"),
