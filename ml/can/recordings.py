@@ -53,9 +53,9 @@ class Recording:
         return bool(self.label.any())
 
     @property
-    def seconds(self) -> float:
-        """From the first frame to the last."""
-        return float(self.frames.timestamp[-1] - self.frames.timestamp[0])
+    def trustworthy(self) -> bool:
+        """Whether its labels tell benign traffic: some attack, or none that is named."""
+        return self.attacked or self.capture.attack is None
 
     @property
     def benign_stretch(self) -> slice:

@@ -142,7 +142,7 @@ def cross_fit_folds(captures: Sequence[Capture], vehicle_folds: int = 6) -> list
     if len(kinds) > 1:
         folds += _folds("unseen kind", kinds, MAX_FOLDS, captures)
     repeated = [members for members in kinds if len(members) > 1]
-    if repeated and len(cars) < 3:
+    if repeated and (len(cars) < 3 or not folds):
         turns_of = [[m[turn::SEEN_FOLDS] for m in repeated] for turn in range(SEEN_FOLDS)]
         groups = [[i for part in turn for i in part] for turn in turns_of]
         folds += _folds("seen kind", groups, SEEN_FOLDS, captures)

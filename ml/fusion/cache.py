@@ -22,6 +22,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.can.features import WINDOW_FEATURES
+from ml.errors import CanfuseError
 from ml.evaluation.cautious import CautiousRule
 from ml.evaluation.thresholds import tune_threshold
 from ml.experts.bank import EXPERTS
@@ -165,7 +166,7 @@ class PredictionCache:
             return PredictionCache.of(
                 raw, cross_fitted=manifest["cross_fitted"], digests=manifest["digests"]
             )
-        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
+        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError, CanfuseError):
             return None
 
 

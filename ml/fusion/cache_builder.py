@@ -83,7 +83,7 @@ class PredictionCacheBuilder:
         self, captures: Sequence[LabelledCapture], bank: ExpertBank | None
     ) -> dict[str, Any]:
         """Everything that a cache must agree with."""
-        facts = ((c.capture, _seen(c)) for c in captures)
+        facts = ((c.capture, seen_by_experts(c)) for c in captures)
         rows = sorted([c.name, c.vehicle, c.attack or "", c.digest, seen] for c, seen in facts)
         return {
             "schema": SCHEMA_VERSION,
@@ -103,10 +103,11 @@ class PredictionCacheBuilder:
         if (self.root / digest_of(digests)[:16]).exists():
             return "the one on disk was changed since it was made"
         made = sorted(self.root.glob(f"*/{MANIFEST}"), key=lambda p: p.stat().st_mtime)
-        caches = [cache for path in made if (cache := PredictionCache.load(path.parent))]
-        if not caches:
+        caches = (PredictionCache.load(path.parent) for path in reversed(made))
+        latest = next((cache for cache in caches if cache), None)
+        if latest is None:
             return "there is none yet"
-        changed = differences(caches[-1].digests, digests)
+        changed = differences(latest.digests, digests)
         return f"the last one was made from other {', '.join(changed)}"
 
     def _take(self, captures: Sequence[LabelledCapture], bank: ExpertBank) -> list[pl.DataFrame]:
@@ -133,7 +134,7 @@ class PredictionCacheBuilder:
         return parts
 
     def _fold_bank(self, kept: Sequence[LabelledCapture], progress: Span) -> ExpertBank:
-        seen = sorted(_seen(captured) for captured in kept)
+        seen = sorted(seen_by_experts(captured) for captured in kept)
         recipe = [asdict(self.experts), asdict(self.window), self.seed, code_digest(), seen]
         folder = self.banks / digest_of(recipe)[:16]
         return train_bank(kept, self.experts, self.window, folder, progress, self.seed + 1)
@@ -163,8 +164,12 @@ def _frame(
     return table.filter(pl.Series(~captured.enrolled))
 
 
-def _seen(captured: LabelledCapture) -> str:
-    """Digest of what a capture looks like under its car's profile."""
-    digest = hashlib.sha256(captured.enrolled.tobytes())
-    digest.update(captured.graphs.window.tobytes())
+def seen_by_experts(captured: LabelledCapture) -> str:
+    """Digest of what experts learn from a capture: its windows under all profiles of its car."""
+    facts = (captured.capture.digest, captured.capture.vehicle, captured.planned.attack)
+    digest = hashlib.sha256(repr(facts).encode())
+    digest.update(captured.enrolled.tobytes())
+    digest.update(captured.label.tobytes())
+    for graphs in (captured.graphs, *(view.graphs for view in captured.views)):
+        digest.update(graphs.window.tobytes())
     return digest.hexdigest()

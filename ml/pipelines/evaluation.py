@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ml.can.datasets import Dataset
 from ml.can.frames import Frames
 from ml.can.loading import by_vehicle, label_capture
 from ml.can.profiles.enrolment import Enrolment, EnrolmentConfig, Stretch, enrol
-from ml.can.recordings import Recording, read_recording, read_recordings
+from ml.can.recordings import Recording, read_recordings
 from ml.context import Span
 from ml.errors import InvalidInput
 from ml.evaluation.bars import Bars
@@ -60,6 +60,7 @@ class Measured:
 def measure(
     scorer: Scorer,
     recordings: Sequence[Recording],
+    known: Sequence[Recording],
     knowledge: Knowledge,
     config: EnrolmentConfig,
     progress: Span,
@@ -72,6 +73,7 @@ def measure(
     Args:
         scorer: the release.
         recordings: what to score.
+        known: recordings in which to look for the traffic that cars were enrolled with.
         knowledge: how the release came about.
         config: how to enrol cars that the release does not know.
         progress: where to report.
@@ -81,7 +83,7 @@ def measure(
         car: scorer.enrolments.get(car) or _enrolled(car, own, scorer, config, progress)
         for car, own in cars.items()
     }
-    enrolled = {car: _enrolled_traffic(enrolments[car], own) for car, own in cars.items()}
+    enrolled = {car: _enrolled_traffic(enrolments[car], known) for car in cars}
     captures, leakage = [], []
     for n, recording in enumerate(recordings):
         capture, frames = recording.capture, recording.frames
@@ -126,15 +128,25 @@ def evaluate_release(
     """
     trained_on = frozenset(manifest.dataset["trained_on"])
     seen = [c for c in dataset.captures if c.digest in trained_on]
-    knowledge = Knowledge(
-        TrainingTraffic.of(_frames(seen, scorer, progress.span(0, 0.2))), trained_on, bars
-    )
+    training = read_recordings(seen, scorer.window, progress.span(0, 0.2))
+    traffic = TrainingTraffic.of((r.capture.name, r.frames) for r in training)
+    knowledge = Knowledge(traffic, trained_on, bars)
     recordings = read_recordings(
         dataset.test or dataset.train, scorer.window, progress.span(0.2, 0.4)
     )
+    if len(seen) < len(trained_on):
+        missing = "in part unknown: not all captures that it was trained on are in this dataset"
+        facts = {**facts, "Traffic shared with the training": missing}
     if not dataset.test:
         facts = {**facts, "Measured on": "captures it was trained on: the figures prove nothing"}
-    measured = measure(scorer, recordings, knowledge, enrolment, progress.span(0.4, 1))
+    measured = measure(
+        scorer,
+        recordings,
+        [*training, *recordings],
+        knowledge,
+        enrolment,
+        progress.span(0.4, 1),
+    )
     write_report(
         folder,
         title=title,
@@ -160,14 +172,6 @@ def seen_in_training(manifest: Manifest, captures: Sequence[Capture]) -> list[st
     """Names of the captures that the release was trained on, where its figures prove nothing."""
     trained_on = set(manifest.dataset.get("trained_on", ()))
     return [c.name for c in captures if c.digest in trained_on]
-
-
-def _frames(
-    captures: Sequence[Capture], scorer: Scorer, progress: Span
-) -> Iterator[tuple[str, Frames]]:
-    for n, capture in enumerate(captures):
-        progress.progress("index training traffic", n / len(captures), capture.name)
-        yield capture.name, read_recording(capture, scorer.window).frames
 
 
 def _enrolled_traffic(enrolment: Enrolment, recordings: Sequence[Recording]) -> TrainingTraffic:

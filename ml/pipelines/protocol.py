@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,16 +16,20 @@ from ml.can.profiles.enrolment import Enrolment
 from ml.can.recordings import Recording, read_recordings
 from ml.config import config
 from ml.context import Context, Span, Workspace
+from ml.digests import code_digest, digest_of
 from ml.errors import InvalidInput
 from ml.evaluation.captures import CaptureScores, Family, families_by_split
 from ml.evaluation.leakage import Leakage, TrainingTraffic
 from ml.evaluation.report import write_report
+from ml.fusion.cache_builder import seen_by_experts
 from ml.pipelines.evaluation import Knowledge, Measured, enrolled_cars, measure
 from ml.pipelines.learning import FusionTaskConfig, check_learning, learn, scorer_of
 from ml.pipelines.registry import Pipeline
 from ml.pipelines.training import Training
 
 FEW_VEHICLE_FOLDS = 3
+# Captures with attacks that cross-fitting takes.
+LEAST_ATTACKED = 2
 
 FamilyName = Literal["splits", "unseen vehicle", "unseen kind"]
 QUESTIONS: Mapping[FamilyName, str] = {
@@ -138,9 +142,18 @@ def _measure_family(task: _Task, name: FamilyName, progress: Span) -> list[Measu
 def _measure_fold(task: _Task, fold: Fold, progress: Span) -> Measured:
     """Learn from the fold's training captures and measure on its test captures."""
     digests = {c.capture.digest for c in fold.train}
-    workdir = task.context.workdir / "folds" / fold.name.replace("/", "_")
+    # Named by all that decides what is learnt, so that a later attempt continues that and no other.
+    seen = sorted(map(seen_by_experts, fold.train))
+    recipe = [asdict(task.config), code_digest(), fold.name, seen]
+    workdir = task.context.workdir / "folds" / digest_of(recipe)[:16]
+    config = task.config
+    if sum(c.label.any() for c in fold.train) < LEAST_ATTACKED:
+        task.context.log(
+            f"{fold.name}: one attack cannot be cross-fitted; learnt in-sample.", "warning"
+        )
+        config = replace(config, data=replace(config.data, in_sample=True))
     training = Training(
-        config=task.config,
+        config=config,
         context=replace(task.context, workdir=workdir),
         dataset=task.dataset,
         captures=list(fold.train),
@@ -158,7 +171,14 @@ def _measure_fold(task: _Task, fold: Fold, progress: Span) -> Measured:
     )
     scorer = replace(scorer_of(training, learnt, version=fold.name), enrolments=fold.enrolments)
     knowledge = Knowledge(traffic, digests, learnt.bars)
-    return measure(scorer, fold.test, knowledge, task.config.enrolment, progress.span(0.9, 1.0))
+    return measure(
+        scorer,
+        fold.test,
+        task.recordings,
+        knowledge,
+        task.config.enrolment,
+        progress.span(0.9, 1.0),
+    )
 
 
 def _splits(task: _Task) -> Iterator[Fold]:
@@ -167,7 +187,7 @@ def _splits(task: _Task) -> Iterator[Fold]:
         own = [r for r in task.recordings if r.capture.name.startswith(f"{name}/")]
         train = [r for r in own if r.capture.split.startswith("train")]
         test = [r for r in own if r.capture.split.startswith("test")]
-        if train and test:
+        if test and any(r.attacked for r in train):
             known = enrol_all(train, task.config.enrolment)
             unknown = [r for r in test if r.capture.vehicle not in known]
             captures = _labelled(task, train, known)
@@ -184,7 +204,11 @@ def _leave_one_out(task: _Task, name: FamilyName) -> Iterator[Fold]:
     for group in dict.fromkeys(g for g in groups if g is not None):
         held = np.array([g == group for g in groups])
         train = [c for c, out in zip(labelled, held, strict=True) if not out]
-        if any(c.label.any() for c in train):
+        if sum(c.label.any() for c in train) < LEAST_ATTACKED:
+            task.context.log(
+                f"{name}: without {group} too few attacks are left; skipped.", "warning"
+            )
+        else:
             test = [r for r, out in zip(recordings, held, strict=True) if out]
             yield Fold(group, train, test, enrolments)
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ml.can.frames import Frames
 from ml.can.profiles import VehicleProfile, learn_profile
+from ml.can.profiles.learning import LEAST_FRAMES
 from ml.can.recordings import Recording
 from ml.config import config
 from ml.errors import InvalidInput
@@ -26,7 +27,8 @@ class EnrolmentConfig:
 
     Attributes:
         seconds: most benign traffic a car is enrolled with.
-        lead_seconds: most of it that one recording with attacks gives, right before an attack.
+        lead_seconds: most of it that one recording with attacks gives, from the end of its benign
+            stretch.
         sources: "all" recordings of the car, or its "attack-free" ones where it has any.
     """
 
@@ -123,11 +125,12 @@ def poorer_enrolments(
     """
     sources = _sources(recordings, config)
     longest = max(sources, key=lambda s: (s.recording.attacked, s.seconds))
-    thin = _learnt(vehicle, [(longest, min(longest.seconds, THIN_SECONDS))])
-    calm = enrol(vehicle, recordings, replace(config, sources="attack-free"))
     versions = {full.profile.version: full}
-    for enrolment in (thin, calm):
-        versions.setdefault(enrolment.profile.version, enrolment)
+    if len(longest.piece(THIN_SECONDS)) >= LEAST_FRAMES:
+        thin = _learnt(vehicle, [(longest, min(longest.seconds, THIN_SECONDS))])
+        versions.setdefault(thin.profile.version, thin)
+    calm = enrol(vehicle, recordings, replace(config, sources="attack-free"))
+    versions.setdefault(calm.profile.version, calm)
     return tuple(versions.values())[1:]
 
 
@@ -140,6 +143,8 @@ def _sources(recordings: Sequence[Recording], config: EnrolmentConfig) -> list[_
         most = config.lead_seconds if recording.attacked else config.seconds
         if length >= LEAST_SECONDS:
             sources.append(_Source(recording, stretch, min(length, most)))
+    # Traffic under an attack that leaves no frame to label, such as a suppression, shows no car.
+    sources = [s for s in sources if s.recording.trustworthy] or sources
     calm = [s for s in sources if not s.recording.attacked]
     if config.sources == "attack-free" and calm:
         return calm
@@ -162,4 +167,7 @@ def _learnt(vehicle: str, taken: Sequence[tuple[_Source, float]]) -> Enrolment:
     stretches = tuple(
         Stretch(name, float(p.timestamp[0]), float(p.timestamp[-1])) for name, p in pieces
     )
-    return Enrolment(vehicle, stretches, learn_profile([p for _, p in pieces]))
+    try:
+        return Enrolment(vehicle, stretches, learn_profile([p for _, p in pieces]))
+    except InvalidInput as error:
+        raise InvalidInput(f"Car {vehicle}: {error.detail}", error.hint, vehicle=vehicle) from error
