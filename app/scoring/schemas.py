@@ -91,8 +91,8 @@ class SeenAs(BaseModel):
     id: str
     profile: str = Field(description="Version of its profile.")
     enrolled: bool = Field(
-        description="Whether it is the vehicle that was named; false where none was named and the "
-        "release's closest one stands in."
+        description="Whether it is an enrolled vehicle; false where it is a car that the release "
+        "was trained on: the one that was named, or the closest where none was named."
     )
     known_frames: float = Field(description="Share of the frames whose identifier it knows.")
     note: str | None = Field(description="What to keep in mind about these verdicts, if anything.")

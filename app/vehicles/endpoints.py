@@ -143,5 +143,9 @@ async def put_profile(
     **guard("vehicles", 404),
 )
 def delete_vehicle(services: TheServices, vehicle: Vehicle) -> None:
-    """Delete all versions of its profile; traffic that names it is refused from then on."""
+    """Delete all versions of its profile.
+
+    Traffic that names it is refused from then on, unless the release in use was trained on a car
+    of that name: then it is seen as that one, and the answer says so.
+    """
     services.vehicles.store.delete(vehicle)

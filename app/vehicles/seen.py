@@ -33,7 +33,8 @@ class Seen:
     Attributes:
         id: the vehicle.
         profile: version of its profile.
-        enrolled: whether it is the vehicle that was named, rather than one that stands in.
+        enrolled: whether the profile is an enrolled vehicle's, rather than of a car that the
+            release was trained on.
         known_frames: share of the frames whose identifier the profile knows.
         note: what to keep in mind about the verdicts, if anything.
     """
@@ -80,9 +81,11 @@ class Vehicles:
             VehicleNeeded: none was named, and that is refused here.
         """
         if vehicle is not None:
-            profile = self._named(scorer, vehicle)
+            profile, enrolled = self._named(scorer, vehicle)
             known = known_share(frames, profile)
-            return profile, Seen(vehicle, profile.version, True, known, _hardly_fits(known))
+            notes = [None if enrolled else _own_car(scorer.version), _hardly_fits(known)]
+            note = " ".join(filter(None, notes)) or None
+            return profile, Seen(vehicle, profile.version, enrolled, known, note)
         if self.unenrolled == "refuse":
             raise VehicleNeeded(
                 "The traffic names no vehicle, and this service scores no unenrolled ones.",
@@ -97,13 +100,14 @@ class Vehicles:
         profile = scorer.profiles[name]
         return profile, Seen(name, profile.version, False, known, _stands_in(name, known))
 
-    def _named(self, scorer: Scorer, vehicle: str) -> VehicleProfile:
+    def _named(self, scorer: Scorer, vehicle: str) -> tuple[VehicleProfile, bool]:
+        """The named vehicle's profile, and whether it is an enrolled one's."""
         try:
-            return self._enrolled(vehicle)
+            return self._enrolled(vehicle), True
         except (NoVehicle, InvalidInput):
             if vehicle not in scorer.profiles:
                 raise self._unknown(scorer, vehicle) from None
-        return scorer.profiles[vehicle]
+        return scorer.profiles[vehicle], False
 
     def _enrolled(self, vehicle: str) -> VehicleProfile:
         key = (vehicle, self.store.current(vehicle))
@@ -132,6 +136,13 @@ def known_share(frames: Frames, profile: VehicleProfile) -> float:
     """Share of the traffic's frames whose identifier a profile knows; 1 where there are none."""
     traffic = frames.traffic()
     return float(profile.places(traffic.arbitration)[1].mean()) if len(traffic) else 1.0
+
+
+def _own_car(release: str) -> str:
+    return (
+        f"It is not enrolled here: seen as the car of that name that release {release} was trained "
+        "on. If it is another one, enrol it."
+    )
 
 
 def _hardly_fits(known: float) -> str | None:

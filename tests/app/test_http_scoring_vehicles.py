@@ -64,7 +64,9 @@ def test_the_traffic_of_an_enrolled_vehicle_is_seen_relative_to_its_profile(serv
 
 def test_the_releases_own_cars_need_no_enrolment(serving):
     told = seen(serving, f"?vehicle={OWN}", driving(split="test", vehicle=OWN))
-    assert (told["id"], told["enrolled"], told["known_frames"]) == (OWN, True, 1.0)
+    assert (told["id"], told["enrolled"], told["known_frames"]) == (OWN, False, 1.0)
+    assert "not enrolled here" in told["note"]
+    assert serving.store.resolve("production") in told["note"]
     listed = serving.client.get("/vehicles").json()
     assert listed["release"] == {
         "release": serving.store.resolve("production"),
@@ -75,7 +77,9 @@ def test_the_releases_own_cars_need_no_enrolment(serving):
 def test_an_enrolled_vehicle_comes_before_the_releases_own_of_that_name(serving):
     own = seen(serving, f"?vehicle={OWN}")
     enrol(serving, OWN, driving()).raise_for_status()
-    assert seen(serving, f"?vehicle={OWN}")["profile"] != own["profile"]
+    told = seen(serving, f"?vehicle={OWN}")
+    assert told["profile"] != own["profile"]
+    assert (told["enrolled"], told["note"]) == (True, None)
     serving.client.delete(f"/vehicles/{OWN}").raise_for_status()
     assert seen(serving, f"?vehicle={OWN}") == own
 
@@ -103,7 +107,7 @@ def test_an_operator_may_refuse_unenrolled_cars(tmp_path):
         refused = score(service)
         assert (refused.status_code, refused.json()["type"]) == (422, "/problems/vehicle-needed")
         assert "canfuse enrol" in refused.json()["hint"]
-        assert seen(service, f"?vehicle={OWN}")["enrolled"]
+        assert "not enrolled here" in seen(service, f"?vehicle={OWN}")["note"]
         ready = service.client.post("/score", json={"anomaly_score": [0.5], "gat_prob": [0.5]})
         assert ready.json()["vehicle"] is None
 

@@ -25,7 +25,8 @@ def score(
     vehicle: Annotated[
         str | None,
         typer.Option(
-            help="The vehicle that it is from: an enrolled one, or one of the release's own.",
+            help="The vehicle that it is from: an enrolled one, else a car of that name that the "
+            "release was trained on.",
             show_default=False,
         ),
     ] = None,

@@ -112,7 +112,8 @@ def _summarise(file: Path, log: Log, scores: Scores, seen: Seen) -> None:
     say(f"Traffic    {len(frames)} frames in {frames.timestamp[-1] - frames.timestamp[0]:.1f} s")
     say(f"Release    {scores.release}, threshold {scores.threshold:.4f}")
     known = f"knows {seen.known_frames:.1%} of the frames"
-    say(f"Vehicle    {seen.id}, profile {seen.profile}, {known}")
+    whose = "" if seen.enrolled else " (not enrolled)"
+    say(f"Vehicle    {seen.id}{whose}, profile {seen.profile}, {known}")
     share = flagged / len(scores.is_attack)
     say(f"Verdict    {flagged} of {len(scores.is_attack)} windows are attacks ({share:.1%})")
     if flagged:

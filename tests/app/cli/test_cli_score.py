@@ -28,7 +28,7 @@ def test_json_holds_the_very_scores_and_nothing_else(trained, capture, vehicle, 
     told = trained.json("score", capture, "--vehicle", vehicle, "--json")
     assert {name: told[name] for name in scores.to_dict()} == scores.to_dict()
     assert told["log"]["format"] == "parquet"
-    assert (told["vehicle"]["id"], told["vehicle"]["enrolled"]) == (vehicle, True)
+    assert (told["vehicle"]["id"], told["vehicle"]["enrolled"]) == (vehicle, False)
 
 
 def test_csv_has_a_row_for_each_window(trained, capture, vehicle, scores):
@@ -43,8 +43,9 @@ def test_a_terminal_gets_a_summary_with_the_attacks(trained, capture, vehicle, s
     assert f"{scores.is_attack.sum()} of {len(scores.is_attack)} windows" in trained.out
     assert scores.release in trained.out
     assert "Highest score" in trained.out
-    assert f"{vehicle}, profile" in trained.out
+    assert f"{vehicle} (not enrolled), profile" in trained.out
     assert "No vehicle was named" not in trained.err
+    assert "not enrolled here" in trained.err
 
 
 def test_a_car_that_is_not_named_is_not_silently_scored_as_another(trained, capture, monkeypatch):
