@@ -116,22 +116,20 @@ async def put_profile(
     check_type(media, {"application/json", *LOG_TYPES})
     services.gate.check()
     sent = Sent(await read_body(request), media, lenient, services.settings.max_rows)
-    store = services.vehicles.store
-    new = vehicle not in store
 
-    def work() -> EnrolledVehicle:
+    def work() -> tuple[EnrolledVehicle, bool]:
         frames, log = sent.frames()
-        card = enrol(
-            store,
+        card, new = enrol(
+            services.vehicles.store,
             vehicle,
             [frames],
             source=source or (f"{log.format} log" if log else "columns"),
             seconds=seconds,
             accept_findings=accept_findings,
         )
-        return EnrolledVehicle.after(card, log)
+        return EnrolledVehicle.after(card, log), new
 
-    enrolled = await services.gate.run(work)
+    enrolled, new = await services.gate.run(work)
     response.status_code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
     return enrolled
 

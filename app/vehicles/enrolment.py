@@ -36,7 +36,7 @@ def enrol(
     source: str,
     seconds: float | None = None,
     accept_findings: bool = False,
-) -> ProfileCard:
+) -> tuple[ProfileCard, bool]:
     """Learn a vehicle's profile and make it the vehicle's present one.
 
     Args:
@@ -46,6 +46,9 @@ def enrol(
         source: where they come from, for people.
         seconds: how much of each recording to use, from its beginning; None for all.
         accept_findings: take traffic that looks attacked, too.
+
+    Returns:
+        Its card, and whether the vehicle is new.
 
     Raises:
         EnrolmentRefused: the traffic will not do; `findings` says why.

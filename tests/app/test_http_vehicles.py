@@ -203,7 +203,7 @@ def test_a_deleted_vehicle_is_forgotten_with_all_its_versions(enrolled):
     assert enrolled.client.delete("/vehicles/car").status_code == 204
     assert known(enrolled) == []
     assert enrolled.client.get("/vehicles/car").status_code == 404
-    assert list(enrolled.settings.workspace.vehicles.iterdir()) == []
+    assert [p.name for p in enrolled.settings.workspace.vehicles.iterdir()] == [".lock"]
 
 
 def test_a_forged_profile_is_told_and_nothing_else_breaks(enrolled, log):

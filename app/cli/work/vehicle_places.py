@@ -59,7 +59,7 @@ class LocalPlace:
 
     def enrol(self, wanted: Wanted) -> dict[str, Any]:
         """Enrol a vehicle; gives its card."""
-        card = enrol(
+        card, _ = enrol(
             self._store,
             wanted.vehicle,
             wanted.recordings,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
+from typing import TypeVar
 
 from ml.can.profiles import Finding, VehicleProfile
 from ml.can.profiles.card import (
@@ -31,14 +33,17 @@ KEPT_VERSIONS = 10
 MOST_VEHICLES = 10_000
 Cards = list[ProfileCard]
 _CURRENT = "current"
+_LOCK = ".lock"
 _NAMED = 10
+_Read = TypeVar("_Read")
 
 
 class ProfileStore:
     """Profiles by vehicle and version, and which version is each vehicle's present one.
 
     Layout: `<root>/<vehicle>/<version>.safetensors`, the card beside it as JSON, and `current`,
-    which holds a version. Safe to share between threads.
+    which holds a version. Safe to share between threads, and the folder between processes: a file
+    `.lock` in it is held while it is written.
 
     Args:
         root: the folder; made on first use.
@@ -54,7 +59,7 @@ class ProfileStore:
 
     def put(
         self, vehicle: str, profile: VehicleProfile, findings: Sequence[Finding], source: str
-    ) -> ProfileCard:
+    ) -> tuple[ProfileCard, bool]:
         """Make a profile the vehicle's present one; older versions stay, the oldest go.
 
         Args:
@@ -63,6 +68,9 @@ class ProfileStore:
             findings: what was found in the traffic.
             source: where that came from, for people.
 
+        Returns:
+            Its card, and whether the vehicle is new.
+
         Raises:
             InvalidInput: the name is none.
             Conflict: there are too many vehicles.
@@ -70,13 +78,15 @@ class ProfileStore:
         folder = self._folder(vehicle)
         card = card_of(vehicle, profile, findings, source)
         content = _content(profile)
-        with self._writing:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with self._alone():
             self._check_room(folder)
+            new = vehicle not in self
             write_atomically(folder / f"{card.version}.safetensors", content)
             write_atomically(folder / f"{card.version}.json", card_bytes(card))
             write_atomically(folder / _CURRENT, card.version.encode())
             self._prune(vehicle)
-        return card
+        return card, new
 
     def load(self, vehicle: str, version: str | None = None) -> VehicleProfile:
         """A vehicle's profile, by default its present one.
@@ -85,15 +95,7 @@ class ProfileStore:
             NoVehicle, NotFound: there is none.
             ProfileCorrupt: the file is not what it says.
         """
-        version = self._kept(vehicle, version)
-        path = self._folder(vehicle) / f"{version}.safetensors"
-        try:
-            profile = VehicleProfile.load(path)
-        except (CanfuseError, OSError) as error:
-            raise corrupt(vehicle, f"{path.name}: {error}") from error
-        if profile.version != version:
-            raise corrupt(vehicle, f"{path.name} holds another profile than its name says.")
-        return profile
+        return self._read(vehicle, version, self._profile)
 
     def card(self, vehicle: str, version: str | None = None) -> ProfileCard:
         """The card of a vehicle's profile, by default of its present one.
@@ -102,9 +104,7 @@ class ProfileStore:
             NoVehicle, NotFound: there is none.
             ProfileCorrupt: the file is not what it says.
         """
-        version = self._kept(vehicle, version)
-        path = self._folder(vehicle) / f"{version}.json"
-        return read_card(path, vehicle, version)
+        return self._read(vehicle, version, self._card)
 
     def current(self, vehicle: str) -> str:
         """The version of a vehicle's present profile.
@@ -133,8 +133,12 @@ class ProfileStore:
         cards = []
         for path in self._folder(vehicle).glob("*.safetensors"):
             if re.fullmatch(VERSION, path.stem):
-                with suppress(ProfileCorrupt):
+                try:
                     cards.append(self.card(vehicle, path.stem))
+                except NoVehicle:
+                    raise  # deleted meanwhile
+                except (ProfileCorrupt, NotFound):
+                    continue  # damaged, or pruned meanwhile
         return sorted(cards, key=lambda card: card.created_at, reverse=True)
 
     def __contains__(self, vehicle: str) -> bool:
@@ -145,14 +149,6 @@ class ProfileStore:
         found = (path.parent.name for path in self.root.glob(f"*/{_CURRENT}"))
         return sorted(name for name in found if re.fullmatch(VEHICLE, name))
 
-    def list(self) -> Cards:
-        """The present card of each vehicle that can be read, in order of name."""
-        cards = []
-        for name in self.names():
-            with suppress(ProfileCorrupt, NoVehicle):
-                cards.append(self.card(name))
-        return cards
-
     def delete(self, vehicle: str) -> None:
         """Forget a vehicle with all its versions, in one step.
 
@@ -161,7 +157,9 @@ class ProfileStore:
         """
         folder = self._folder(vehicle)
         grave = self.root / f".deleted-{uuid.uuid4().hex}"
-        with self._writing:
+        if not folder.exists():
+            raise self._no_vehicle(vehicle)
+        with self._alone():
             try:
                 folder.rename(grave)
             except FileNotFoundError:
@@ -169,10 +167,37 @@ class ProfileStore:
         for left in self.root.glob(".deleted-*"):  # this one, and any that a crash left
             shutil.rmtree(left, ignore_errors=True)
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads and other processes from writing."""
+        with self._writing, (self.root / _LOCK).open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+            yield
+
+    def _read(self, vehicle: str, version: str | None, read: Callable[[str, str], _Read]) -> _Read:
+        """Read a file of a version; once more where it may be that a writer came between."""
+        try:
+            return read(vehicle, self._kept(vehicle, version))
+        except ProfileCorrupt:
+            return read(vehicle, self._kept(vehicle, version))
+
+    def _profile(self, vehicle: str, version: str) -> VehicleProfile:
+        path = self._folder(vehicle) / f"{version}.safetensors"
+        try:
+            profile = VehicleProfile.load(path)
+        except (CanfuseError, OSError) as error:
+            raise corrupt(vehicle, f"{path.name}: {error}") from error
+        if profile.version != version:
+            raise corrupt(vehicle, f"{path.name} holds another profile than its name says.")
+        return profile
+
+    def _card(self, vehicle: str, version: str) -> ProfileCard:
+        return read_card(self._folder(vehicle) / f"{version}.json", vehicle, version)
+
     def _prune(self, vehicle: str) -> None:
         folder, current = self._folder(vehicle), self.current(vehicle)
         kept = {card.version for card in self.versions(vehicle)[: self.keep]} | {current}
-        for path in folder.glob("*.*"):
+        for path in sorted(folder.glob("*.*")):  # a card goes before its profile, see `_kept`
             if re.fullmatch(VERSION, path.stem) and path.stem not in kept:
                 path.unlink(missing_ok=True)
 
