@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.can.frames import EXTENDED_BIT, Frames
+from ml.can.frames import EXTENDED_BIT, Frames, id_name
 from ml.can.graphs import WindowGraphs, graphs_of
 from ml.can.profiles import VehicleProfile
 from ml.experts.explanation import ExpertExplanation, explain_window
@@ -131,9 +131,7 @@ def _explained(scorer: Scorer, scores: Scores, window: int, graphs: WindowGraphs
 def _evidence(scorer: Scorer, name: str, found: ExpertExplanation) -> Evidence:
     calibrated = scorer.calibrations[name](found.score)
     ids = [
-        SuspiciousId(
-            f"{int(number) & ~EXTENDED_BIT:03X}", bool(number & EXTENDED_BIT), float(score)
-        )
+        SuspiciousId(id_name(int(number)), bool(number & EXTENDED_BIT), float(score))
         for number, score in zip(found.arbitration.tolist(), calibrated, strict=True)
     ]
     families = dict(zip(found.families, found.contribution.tolist(), strict=True))

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from ml.can.features.payloads import FD_LENGTHS
-from ml.can.frames import CLASSIC_BYTES
+from ml.can.frames import CLASSIC_BYTES, EXTENDED_BIT, id_name
 from ml.can.profiles import VehicleProfile
 
 ByteKind = Literal["constant", "counter", "checksum", "sensor", "state", "lively"]
 
 _LENGTHS = (*range(CLASSIC_BYTES + 1), *FD_LENGTHS)
-_EXTENDED = 1 << 31
 # A byte whose next step is this likely to be one and the same is a counter.
 COUNTING = 0.7
 # A byte that moves this little this often is a quantity.
@@ -66,7 +65,7 @@ class LearntProfile(BaseModel):
 
 def learnt(profile: VehicleProfile) -> LearntProfile:
     """Tell what a profile knows."""
-    names = [_name(int(arbitration)) for arbitration in profile.ids]
+    names = [id_name(int(arbitration)) for arbitration in profile.ids]
     return LearntProfile(
         version=profile.version,
         seconds=profile.seconds,
@@ -74,11 +73,6 @@ def learnt(profile: VehicleProfile) -> LearntProfile:
         frame_rate=profile.frames / profile.seconds if profile.seconds > 0 else None,
         ids=_ids(profile, names),
     )
-
-
-def _name(arbitration: int) -> str:
-    extended, can_id = divmod(arbitration, _EXTENDED)
-    return f"{can_id:08X}" if extended else f"{can_id:03X}"
 
 
 def _ids(profile: VehicleProfile, names: list[str]) -> list[LearntId]:
@@ -91,7 +85,7 @@ def _ids(profile: VehicleProfile, names: list[str]) -> list[LearntId]:
         found.append(
             LearntId(
                 id=name,
-                extended=int(profile.ids[place]) >= _EXTENDED,
+                extended=int(profile.ids[place]) >= EXTENDED_BIT,
                 frames=int(profile.frames_of_id[place]),
                 period=float(intervals.period[place]) if timed else None,
                 jitter=float(intervals.jitter[place]) if timed else None,

@@ -120,5 +120,11 @@ class Frames:
         )
 
 
+def id_name(arbitration: int) -> str:
+    """An identifier of `Frames.arbitration` in hex: 3 digits for 11 bits, 8 for 29."""
+    extended, can_id = divmod(arbitration, EXTENDED_BIT)
+    return f"{can_id:08X}" if extended else f"{can_id:03X}"
+
+
 def _widened(payload: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
     return np.pad(payload, ((0, 0), (0, width - payload.shape[1])))
