@@ -37,6 +37,12 @@ _BODY: dict[str, Any] = {
 }
 
 
+class SvgResponse(Response):
+    """An SVG image."""
+
+    media_type = "image/svg+xml"
+
+
 @router.get("/vehicles", summary="List vehicles", **guard("read"))
 def list_vehicles(services: TheServices) -> VehicleList:
     """The enrolled vehicles, and those that the release in use knows from its training."""
@@ -67,14 +73,14 @@ def show_profile(
 @router.get(
     "/vehicles/{vehicle}/picture",
     summary="Draw what was learnt",
-    response_class=Response,
+    response_class=SvgResponse,
     **guard("read", 404, 409),
 )
-def draw_profile(services: TheServices, vehicle: Vehicle) -> Response:
+def draw_profile(services: TheServices, vehicle: Vehicle) -> SvgResponse:
     """The same as an SVG image: a row an identifier, a field a byte."""
     drawn = picture(vehicle, learnt(services.vehicles.store.load(vehicle)))
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    return Response(drawn, media_type="image/svg+xml", headers=headers)
+    return SvgResponse(drawn, headers=headers)
 
 
 @router.put(

@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 
 from ml.can.frames import Frames
-from ml.can.profiles import Finding, learn_profile, review_enrolment
+from ml.can.profiles import Finding, VehicleProfile, learn_profile, review_enrolment
 from ml.can.profiles.card import ProfileCard, check_vehicle
+from ml.can.profiles.learning import LEAST_FRAMES, MOST_FRAMES
 from ml.can.profiles.store import ProfileStore
 from ml.errors import InvalidInput
 
@@ -58,10 +59,20 @@ def enrol(
     used = [beginning(frames.traffic(), seconds) for frames in recordings]
     _refuse(_labelled_attacks(used))
     stretches = [stretch for frames in used for stretch in stretches_of(frames)]
-    profile = learn_profile(stretches)
+    profile = _learn(stretches)
     findings = review_enrolment(stretches, profile)
     _refuse([f for f in findings if f.code in FINAL or not accept_findings])
     return store.put(vehicle, profile, findings, source)
+
+
+def _learn(stretches: Sequence[Frames]) -> VehicleProfile:
+    try:
+        return learn_profile(stretches)
+    except InvalidInput as error:
+        if LEAST_FRAMES <= sum(map(len, stretches)) <= MOST_FRAMES:
+            raise
+        fix = f"{error.hint} `seconds` or `--seconds` says how much of each recording is used."
+        raise InvalidInput(error.detail, fix) from error
 
 
 def stretches_of(frames: Frames) -> list[Frames]:
@@ -99,6 +110,6 @@ def _refuse(findings: Sequence[Finding]) -> None:
     reasons = " ".join(f.detail for f in refusals)
     fixes = " ".join(dict.fromkeys(f.fix for f in refusals))
     if not any(f.code in FINAL for f in refusals):
-        fixes += " If you know better, accept the findings: `accept_findings`."
+        fixes += " If you know better, accept the findings: `accept_findings`, `--accept-findings`."
     told = [asdict(f) for f in findings]
     raise EnrolmentRefused(f"The traffic will not do: {reasons}", fixes, findings=told)

@@ -117,6 +117,8 @@ def test_what_was_learnt_of_each_identifier_can_be_read(enrolled):
 def test_what_was_learnt_can_be_looked_at(enrolled):
     answer = enrolled.client.get(enrolled.client.get("/vehicles/car").json()["links"]["picture"])
     assert answer.headers["content-type"] == "image/svg+xml"
+    described = enrolled.client.get("/openapi.json").json()["paths"]["/vehicles/{vehicle}/picture"]
+    assert list(described["get"]["responses"]["200"]["content"]) == ["image/svg+xml"]
     drawn = ET.fromstring(answer.text)  # noqa: S314 - from our own service
     told = "".join(drawn.itertext())
     for row in enrolled.client.get("/vehicles/car/profile").json()["ids"]:
@@ -148,7 +150,7 @@ def test_traffic_that_looks_attacked_is_refused_unless_the_findings_are_accepted
     attacked = as_columns(driving(attack="DoS"))  # columns carry no labels
     refused = put(service, json=attacked)
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/enrolment-refused")
-    assert "accept the findings" in refused.json()["hint"]
+    assert "`accept_findings`, `--accept-findings`" in refused.json()["hint"]
     assert known(service) == []
     accepted = put(service, query="?accept_findings=true", json=attacked)
     assert accepted.status_code == 201
