@@ -47,6 +47,8 @@ def score(
     """
     if as_json and as_csv:
         raise InvalidInput("--json and --csv exclude each other.", "Give one of them.")
+    if explain and as_csv:
+        raise InvalidInput("--explain and --csv exclude each other.", "Give --json instead.")
     form = "json" if as_json else "csv" if as_csv else None
     work.scoring.score(
         file,

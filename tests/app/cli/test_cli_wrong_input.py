@@ -58,6 +58,7 @@ def untouched(cli):
         ("data simulate speed=9", "speed", "Correct"),
         ("score nowhere.log", "no file nowhere.log", "path"),
         ("score x --json --csv", "exclude each other", "one of them"),
+        ("score x --explain --csv", "exclude each other", "--json"),
         ("releases show", "no release 'production'", "canfuse train"),
         ("releases show UP/..", "names no release", "lower-case"),
         ("releases alias production beef", "no release 'beef'", "canfuse train"),
