@@ -58,7 +58,8 @@ Remote = Annotated[
     str | None,
     typer.Option(
         "--url",
-        help="Ask the service that listens there; by default the local store, in --home.",
+        help="Ask the service that listens there; by default the local store, in --home. "
+        "CANFUSE_URL does not apply.",
         show_default=False,
         rich_help_panel="Service",
     ),
