@@ -15,11 +15,10 @@ Unit = Annotated[float, Field(ge=0, le=1)]
 class FusionAgentConfig:
     """The agent that chooses alpha.
 
-    The plain DQN is `method: dqn`, `state: discrete`, `reward: accuracy`.
-
     Attributes:
-        method: "regression" on the rewards of all weights at once, which are known as soon as the
-            label is, or "dqn", which learns from the reward of the one weight that it tried.
+        method: "dqn", which learns from the reward of the one weight that it tried, or
+            "regression" on the rewards of all weights at once, which are known as soon as the label
+            is; made for `state: continuous` and `reward: likelihood`.
         alpha_steps: how many weights there are to choose from, evenly from 0 to 1.
         fusion_lr: learning rate of the Q-network.
         gamma: discount of the next window's value; without effect while `episode_length` is 1.
@@ -42,7 +41,7 @@ class FusionAgentConfig:
         false_alarm_cost: cost of a false alarm (reward "cost").
     """
 
-    method: Literal["regression", "dqn"] = "regression"
+    method: Literal["dqn", "regression"] = "dqn"
     alpha_steps: Annotated[int, Field(ge=2, le=1001)] = 21
     fusion_lr: Annotated[float, Field(gt=0, le=1)] = 0.001
     gamma: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -53,10 +52,10 @@ class FusionAgentConfig:
     fusion_batch_size: Annotated[int, Field(ge=1, le=65_536)] = 256
     target_update_freq: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
     episode_length: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    state: Literal["discrete", "continuous", "context"] = "continuous"
+    state: Literal["discrete", "continuous", "context"] = "discrete"
     state_bins: Annotated[int, Field(ge=2, le=200)] = 10
     members: Annotated[int, Field(ge=1, le=64)] = 3
-    reward: Annotated[str, Field(max_length=200)] = "likelihood"
+    reward: Annotated[str, Field(max_length=200)] = "accuracy"
     missed_attack_cost: Annotated[float, Field(gt=0, le=1e6)] = 5.0
     false_alarm_cost: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
@@ -99,4 +98,4 @@ class FusionTrainingConfig:
 
     max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 50
     early_stopping_patience: Annotated[int, Field(ge=1, le=10_000)] = 15
-    checkpoint_metric: Literal["val_accuracy", "val_reward"] = "val_reward"
+    checkpoint_metric: Literal["val_accuracy", "val_reward"] = "val_accuracy"

@@ -18,7 +18,7 @@ SEEN = CACHE.anomaly_score[::20], CACHE.gat_prob[::20], CACHE.context[::20]
 
 
 def policy(state: str) -> NetworkPolicy:
-    agent = FusionAgentConfig(state=state)
+    agent = FusionAgentConfig(method="regression", state=state)
     torch.manual_seed(0)
     network = BeliefNetwork(agent, len(WINDOW_FEATURES))
     state_ = states(CACHE.anomaly_score, CACHE.gat_prob, CACHE.context)

@@ -3,6 +3,7 @@
 import copy
 from functools import cache as cache_of_calls
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ from ml.fusion.samples import FusionPredictionCache
 from ml.fusion.state import states
 from ml.fusion.training import train_fusion
 
-AGENT = FusionAgentConfig(state="context")
+LEARNT: dict[str, Any] = {"method": "regression", "reward": "likelihood"}
+AGENT = FusionAgentConfig(**LEARNT, state="context")
 UNIT = st.floats(0, 1, width=32)
 
 
@@ -51,7 +53,9 @@ def fit(folder, epochs, cancelled=None, after=10**9, agent=AGENT, cache=None):
         cache or cached(),
         Holdout(rows[rows % 300 < 240], rows[rows % 300 >= 240], "capture"),
         agent,
-        FusionTrainingConfig(max_epochs=epochs, early_stopping_patience=epochs),
+        FusionTrainingConfig(
+            max_epochs=epochs, early_stopping_patience=epochs, checkpoint_metric="val_reward"
+        ),
         reward_function(agent),
         folder=folder,
         name="fusion_test",
@@ -63,13 +67,13 @@ def fit(folder, epochs, cancelled=None, after=10**9, agent=AGENT, cache=None):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    agent = FusionAgentConfig(state="context", fusion_batch_size=4, fusion_lr=0.01)
+    agent = FusionAgentConfig(**LEARNT, state="context", fusion_batch_size=4, fusion_lr=0.01)
     return fit(tmp_path_factory.mktemp("fit"), 25, agent=agent)[0]
 
 
 @pytest.mark.parametrize("name", sorted(REWARDS))
 def test_a_weights_value_is_what_its_fused_score_earns_in_expectation(name):
-    agent = FusionAgentConfig(reward=name, state="continuous")
+    agent = FusionAgentConfig(method="regression", reward=name, state="continuous")
     made = network(agent)
     state = torch.rand(50, 5)
     belief = made.belief(state)[:, None]
@@ -123,7 +127,7 @@ def test_what_an_expert_finds_more_suspicious_is_never_believed_less(
 
 
 def test_the_likelihood_picks_the_weight_whose_fused_score_is_the_belief():
-    made = network(FusionAgentConfig(alpha_steps=101, state="continuous"), 0)
+    made = network(FusionAgentConfig(**LEARNT, alpha_steps=101, state="continuous"), 0)
     state = torch.tensor([[0.02, 0.98]]).repeat(5, 1)
     fused = made.fused(state).gather(1, made(state).argmax(1, keepdim=True)).squeeze(1)
     believed = made.belief(state).clamp(0.02, 0.98)
@@ -131,7 +135,7 @@ def test_the_likelihood_picks_the_weight_whose_fused_score_is_the_belief():
 
 
 def test_an_interrupted_training_ends_with_the_result_of_an_uninterrupted_one(tmp_path):
-    agent = FusionAgentConfig(state="context", fusion_batch_size=16)
+    agent = FusionAgentConfig(**LEARNT, state="context", fusion_batch_size=16)
     whole, _ = fit(tmp_path / "whole", 6, agent=agent)
     with pytest.raises(Cancelled):
         fit(tmp_path / "parts", 6, after=3, agent=agent)
@@ -173,7 +177,7 @@ def test_without_context_a_typical_one_stands_in(trained):
 
 @pytest.mark.parametrize("state", ["discrete", "continuous", "context"])
 def test_a_saved_policy_serves_what_the_agent_would_do(tmp_path, state):
-    agent = FusionAgentConfig(state=state)
+    agent = FusionAgentConfig(**LEARNT, state=state)
     made = network(agent)
     save_policy(made, agent, tmp_path)
     draw = np.random.default_rng(0)
