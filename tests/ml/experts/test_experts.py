@@ -63,7 +63,8 @@ def graphs(captures) -> WindowGraphs:
 def test_a_windows_score_does_not_depend_on_its_company(bank, graphs, batch_size):
     together = bank.raw(graphs, batch_size=50)
     for name, scores in bank.raw(graphs, batch_size=batch_size).items():
-        np.testing.assert_array_equal(scores, together[name], err_msg=name)
+        # Vectorised exponentials round the last bit by their place in the batch.
+        np.testing.assert_allclose(scores, together[name], rtol=1e-6, err_msg=name)
 
 
 def test_a_windows_score_is_that_of_its_oddest_node(bank, graphs):
