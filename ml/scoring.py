@@ -20,6 +20,7 @@ from ml.errors import InvalidInput
 from ml.evaluation.baselines import Baselines
 from ml.experts.bank import ExpertBank
 from ml.experts.calibration import Calibration
+from ml.experts.inference import window_scores
 from ml.fusion.bundle import FusionParts
 from ml.fusion.policy import FusionPolicy, fuse
 from ml.releases.manifest import Manifest
@@ -148,25 +149,26 @@ class Scorer:
         Raises:
             InvalidInput: there are fewer frames than one window takes.
         """
-        return self._score(list(map(self._seen, graphs_of(frames, self.window, profile))))
+        pieces = graphs_of(frames, self.window, profile)
+        return self._score([self._seen(graphs, self.bank.node_raw(graphs)) for graphs in pieces])
 
-    def score_graphs(self, graphs: WindowGraphs) -> Scores:
-        """Score window graphs, see `score_frames`."""
-        return self._score([self._seen(graphs)])
-
-    def node_scores(self, graphs: WindowGraphs, alpha: Floats) -> Floats:
-        """(N,) fused score of each node, weighted as its window was; none exceeds the window's.
+    def score_graphs(self, graphs: WindowGraphs) -> tuple[Scores, Floats]:
+        """Score windows and their nodes.
 
         Args:
-            graphs: W window graphs.
-            alpha: (W,) the weights that the policy chose.
+            graphs: W window graphs with N nodes in all.
+
+        Returns:
+            the scores, see `score_frames`, and (N,) the fused score of each node, weighted as its
+            window was; none exceeds the window's.
         """
         raw = self.bank.node_raw(graphs)
+        scores = self._score([self._seen(graphs, raw)])
         vgae, gat = (self.calibrations[name](raw[name]) for name in ("vgae", "gat"))
-        return fuse(np.repeat(alpha, np.diff(graphs.node_ptr)), vgae, gat)
+        return scores, fuse(np.repeat(scores.alpha, np.diff(graphs.node_ptr)), vgae, gat)
 
-    def _seen(self, graphs: WindowGraphs) -> _Seen:
-        raw = self.bank.raw(graphs)
+    def _seen(self, graphs: WindowGraphs, node_raw: Mapping[str, Floats]) -> _Seen:
+        raw = {name: window_scores(own, graphs.node_ptr) for name, own in node_raw.items()}
         vgae, gat = (self.calibrations[name](raw[name]) for name in ("vgae", "gat"))
         return _Seen(vgae, gat, graphs.window, graphs.start, graphs.end)
 

@@ -36,6 +36,9 @@ Overrides = Annotated[
 Release = Annotated[
     str, typer.Option(help="Alias, version or beginning of a version of the release to use.")
 ]
+TestedDataset = Annotated[
+    str, typer.Option(help="Dataset to measure on, or several joined by commas.")
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON, and nothing else, to standard output.")
 ]

@@ -18,6 +18,8 @@ BLOCKS = 10
 TURNS = (4, 3, 2, 1, 0)
 MAX_FOLDS = 3
 SEEN_FOLDS = 2
+# Captures with attacks that cross-fitting takes.
+LEAST_ATTACKED = 2
 
 Question = Literal["unseen vehicle", "unseen kind", "seen kind"]
 
@@ -121,7 +123,7 @@ def cross_fit_folds(captures: Sequence[Capture], vehicle_folds: int = 6) -> list
     """
     kinds = _grouped(captures, lambda c: c.attack)
     attacked = sum(len(members) for members in kinds)
-    if attacked < 2:
+    if attacked < LEAST_ATTACKED:
         raise InvalidInput(
             f"Cross-fitting needs two training captures with attacks, there are {attacked}.",
             "Add captures, or set `data.in_sample` to train the fusion on in-sample predictions.",

@@ -44,7 +44,7 @@ def score_capture(
             capture of the same drive may hold the enrolment's traffic too.
     """
     capture, graphs = labelled.capture, labelled.graphs
-    verdicts = scorer.score_graphs(graphs)
+    verdicts, node = scorer.score_graphs(graphs)
     rivals: Mapping[str, NDArray[np.float64]] = scorer.baselines.scores(
         verdicts.anomaly_score, verdicts.gat_prob
     )
@@ -52,7 +52,7 @@ def score_capture(
     if graphs.attack_count is not None:
         nodes = NodeScores(
             graphs.node_ptr,
-            scorer.node_scores(graphs, verdicts.alpha),
+            node,
             graphs.frame_count,
             graphs.attack_count,
         )

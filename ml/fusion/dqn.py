@@ -6,7 +6,6 @@ network and epsilon-greedy exploration. A step acts on a whole batch of cached w
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -14,29 +13,26 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
-from ml.batches import ResidentModule
+from ml.fusion.agent import Agent
 from ml.fusion.config import FusionAgentConfig
-from ml.fusion.policy import QNetwork, heat_map
+from ml.fusion.policy import QNetwork
 from ml.fusion.replay import ReplayBuffer, Transitions
-from ml.fusion.rewards import VERDICT, Reward
+from ml.fusion.rewards import Reward
 from ml.fusion.samples import FusionPredictionCache
-from ml.fusion.state import SCORES, Floats, states
-
-TIE_BREAK = 1e-3
+from ml.fusion.state import SCORES
 
 
-class FusionLightningModule(ResidentModule):
+class FusionLightningModule(Agent):
     """The DQN agent and its training."""
 
+    q_network: QNetwork
     epsilon: Tensor
     steps: Tensor
 
     def __init__(
         self, agent: FusionAgentConfig, reward: Reward, seed: int = 0, columns: int = 0
     ) -> None:
-        super().__init__()
-        self.save_hyperparameters(asdict(agent))
-        self.agent = agent
+        super().__init__(agent)
         self.reward = reward
         self.q_network = QNetwork(agent, columns)
         self.target_network = QNetwork(agent, columns).requires_grad_(requires_grad=False)
@@ -112,32 +108,10 @@ class FusionLightningModule(ResidentModule):
     def validation_step(self, batch: FusionPredictionCache, _: int) -> None:
         values = self.q_network(batch.state)
         fused = self.fused(batch.state, values.argmax(1))
-        right = ((fused >= VERDICT) == (batch.label > 0.5)).float().mean()
         reward = self.reward(fused, batch.label).float().mean()
-        measured = {
-            "val_accuracy": right,
-            "val_reward": reward,
-            # Many policies share the best accuracy; the reward tells which of them is surest.
-            "val_accuracy_then_reward": right + TIE_BREAK * reward,
-            "q_spread": (values.max(1).values - values.min(1).values).mean(),
-            "epsilon": self.epsilon.float(),
-        }
-        self.log_dict(measured, on_epoch=True, batch_size=len(batch.label))
-
-    def get_policy(self) -> Floats:
-        """Heat map of alpha, (bins of anomaly_score, bins of gat_prob)."""
-        return heat_map(self.q_network, self.agent)
-
-    @torch.no_grad()
-    def q_spread(
-        self, anomaly_score: Floats, gat_prob: Floats, context: Floats | None = None
-    ) -> float:
-        """Mean difference between the best and the worst action's value over windows, (W,) each.
-
-        Near 0 the agent has not learnt to tell weights apart.
-        """
-        values = self.q_network(states(anomaly_score, gat_prob, context).to(self.device))
-        return float((values.max(1).values - values.min(1).values).mean())
+        measured = self.measured(values, fused, reward, batch.label)
+        epsilon = self.epsilon.float()
+        self.log_dict({**measured, "epsilon": epsilon}, on_epoch=True, batch_size=len(batch.label))
 
     @override
     def configure_optimizers(self) -> torch.optim.Optimizer:

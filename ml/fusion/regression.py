@@ -8,7 +8,6 @@ exploration, replay or target network (the full-information limit of contextual 
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -16,29 +15,25 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
-from ml.batches import ResidentModule
+from ml.fusion.agent import Agent
 from ml.fusion.belief import BeliefNetwork
 from ml.fusion.config import FusionAgentConfig
-from ml.fusion.dqn import TIE_BREAK
-from ml.fusion.policy import heat_map
-from ml.fusion.rewards import VERDICT
 from ml.fusion.samples import NO_KIND, FusionPredictionCache
-from ml.fusion.state import Floats, states
 
 # The DQN's default rate is for its own, noisier targets.
 RATE = 5.0
 DECAY = 0.01
 
 
-class RegressionLightningModule(ResidentModule):
+class RegressionLightningModule(Agent):
     """The regression agent and its training."""
+
+    q_network: BeliefNetwork
 
     def __init__(
         self, agent: FusionAgentConfig, columns: int = 0, kinds: tuple[str, ...] = ()
     ) -> None:
-        super().__init__()
-        self.save_hyperparameters(asdict(agent))
-        self.agent = agent
+        super().__init__(agent)
         self.q_network = BeliefNetwork(agent, columns, kinds)
 
     def q_loss(self, batch: FusionPredictionCache) -> Tensor:
@@ -78,31 +73,13 @@ class RegressionLightningModule(ResidentModule):
         values = self.q_network(batch.state)
         action = values.argmax(1, keepdim=True)
         fused = self.q_network.fused(batch.state).gather(1, action).squeeze(1)
-        right = ((fused >= VERDICT) == (batch.label > 0.5)).float().mean()
         benign, attack = (
             r.gather(1, action).squeeze(1) for r in self.q_network.rewards(batch.state)
         )
         earned = torch.where(batch.label > 0.5, attack, benign)
         reward = (earned * batch.weight).mean()
-        measured = {
-            "val_accuracy": right,
-            "val_reward": reward,
-            "val_accuracy_then_reward": right + TIE_BREAK * reward,
-            "q_spread": (values.max(1).values - values.min(1).values).mean(),
-        }
+        measured = self.measured(values, fused, reward, batch.label)
         self.log_dict(measured, on_epoch=True, batch_size=len(batch.label))
-
-    def get_policy(self) -> Floats:
-        """Heat map of alpha, (bins of anomaly_score, bins of gat_prob), in a typical context."""
-        return heat_map(self.q_network, self.agent)
-
-    @torch.no_grad()
-    def q_spread(
-        self, anomaly_score: Floats, gat_prob: Floats, context: Floats | None = None
-    ) -> float:
-        """Mean difference between the best and the worst action's value over windows, (W,) each."""
-        values = self.q_network(states(anomaly_score, gat_prob, context).to(self.device))
-        return float((values.max(1).values - values.min(1).values).mean())
 
     @override
     def configure_optimizers(self) -> Any:

@@ -11,6 +11,7 @@ import torch
 from ml.batches import EpochLoader
 from ml.can.splits import Holdout
 from ml.context import Span
+from ml.fusion.agent import Agent
 from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionTrainingConfig
 from ml.fusion.dqn import FusionLightningModule
@@ -22,8 +23,6 @@ from ml.lightning import Fit, training_device
 MONITORS = {"val_accuracy": "val_accuracy_then_reward", "val_reward": "val_reward"}
 # The regression needs no small steps: its targets hold still.
 BATCHES_AT_ONCE = 4
-
-Agent = FusionLightningModule | RegressionLightningModule
 
 
 def train_fusion(

@@ -13,12 +13,13 @@ from ml.evaluation.bars import Bars, fit_bars
 from ml.evaluation.baselines import Baselines, fit_baselines
 from ml.experts.bank import ExpertBank
 from ml.experts.explanation import usual_node
+from ml.fusion.agent import Agent
 from ml.fusion.cache import PredictionCache
 from ml.fusion.config import FusionAgentConfig, FusionDataConfig, FusionTrainingConfig
 from ml.fusion.policy import FusionPolicy, fuse, load_policy, save_policy
 from ml.fusion.rewards import Reward, reward_function
 from ml.fusion.state import Floats
-from ml.fusion.training import Agent, train_fusion
+from ml.fusion.training import train_fusion
 from ml.pipelines.training import (
     Training,
     TrainingConfig,

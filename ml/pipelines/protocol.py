@@ -14,6 +14,7 @@ from ml.can.datasets import Dataset, find_dataset
 from ml.can.loading import LabelledCapture, enrol_all, label_all
 from ml.can.profiles.enrolment import Enrolment
 from ml.can.recordings import Recording, read_recordings
+from ml.can.splits import LEAST_ATTACKED
 from ml.config import config
 from ml.context import Context, Span, Workspace
 from ml.digests import code_digest, digest_of
@@ -28,8 +29,6 @@ from ml.pipelines.registry import Pipeline
 from ml.pipelines.training import Training
 
 FEW_VEHICLE_FOLDS = 3
-# Captures with attacks that cross-fitting takes.
-LEAST_ATTACKED = 2
 
 FamilyName = Literal["splits", "unseen vehicle", "unseen kind"]
 QUESTIONS: Mapping[FamilyName, str] = {

@@ -123,7 +123,6 @@ def test_only_flagged_windows_are_said_to_be_of_a_kind(scorer, frames, profile):
 def test_no_identifier_of_a_window_is_more_suspicious_than_the_window(scorer, capture):
     recording = read_recording(capture, scorer.window)
     graphs = build_graphs(recording.frames, scorer.window, scorer.profiles[capture.vehicle])
-    scores = scorer.score_graphs(graphs)
-    node = scorer.node_scores(graphs, scores.alpha)
+    scores, node = scorer.score_graphs(graphs)
     worst = np.maximum.reduceat(node, graphs.node_ptr[:-1])
     assert (worst <= scores.fused_score + 1e-6).all()

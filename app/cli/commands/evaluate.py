@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from app.cli import on_demand as work
-from app.cli.options import DataDirs, Home, Json, Output, Release
+from app.cli.options import DataDirs, Home, Json, Output, Release, TestedDataset
 
 
 def register(program: typer.Typer) -> None:
@@ -17,9 +15,7 @@ def register(program: typer.Typer) -> None:
 
 def evaluate(
     *,
-    dataset: Annotated[
-        str, typer.Option(help="Dataset to measure on, or several joined by commas.")
-    ],
+    dataset: TestedDataset,
     release: Release = "production",
     as_json: Json = False,
     output: Output = None,

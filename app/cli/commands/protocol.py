@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli import on_demand as work
-from app.cli.options import DataDirs, Home, Json, Output, Overrides
+from app.cli.options import DataDirs, Home, Json, Output, Overrides, TestedDataset
 
 
 def register(program: typer.Typer) -> None:
@@ -18,9 +18,7 @@ def register(program: typer.Typer) -> None:
 def protocol(
     *,
     overrides: Overrides = None,
-    dataset: Annotated[
-        str, typer.Option(help="Dataset to measure on, or several joined by commas.")
-    ],
+    dataset: TestedDataset,
     family: Annotated[
         list[str] | None,
         typer.Option(
