@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from app.errors import UnsupportedMediaType
 from app.problems import invalid_request
 
+REF = "#/components/schemas/{model}"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -51,6 +52,12 @@ async def read_json(request: Request) -> bytes:
 
 
 JsonBody = Annotated[bytes, Depends(read_json)]
+
+
+def json_body(model: str) -> dict[str, Any]:
+    """Describe in OpenAPI the body that an endpoint parses by itself."""
+    content = {"application/json": {"schema": {"$ref": REF.format(model=model)}}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def parse(model: type[Model], body: bytes) -> Model:

@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader
 
-from app.jobs.openapi import REF, submission_schemas
+from app.bodies import REF
+from app.jobs.openapi import submission_schemas
+from app.jobs.schemas import JobRevision
 from app.problems import Problem
 from app.releases.schemas import AliasTarget
 from app.scoring.schemas import FrameColumns, ScoreRequest
@@ -27,7 +29,7 @@ def configure_docs(app: FastAPI) -> None:
         schema = generate()
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(submission_schemas(pipelines()))
-        for model in (Problem, ScoreRequest, FrameColumns, AliasTarget):
+        for model in (Problem, ScoreRequest, FrameColumns, AliasTarget, JobRevision):
             schemas[model.__name__] = model.model_json_schema(ref_template=REF)
         return schema
 

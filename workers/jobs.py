@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import IntegrityError
 
 from workers import history, leases, outcomes
 from workers.database import connect, prepare, reading
-from workers.listing import Page, page
-from workers.records import Event, Job, JobFinished, event_from, job_from
+from workers.forecast import forecast
+from workers.listing import Filter, Page, most_urgent_beside, page
+from workers.records import Event, Job, JobFinished, Priority, event_from, job_from
+from workers.revision import retried, retry, revise
 from workers.settings import Settings
 from workers.submission import Request, find_or_insert, made_before, row_of
 from workers.tables import STATUSES, events, jobs
 
 Events = list[Event]
+T = TypeVar("T")
 
 
 def open_store(settings: Settings) -> JobStore:
@@ -43,6 +47,8 @@ class JobStore:
         *,
         queue: str = "cpu",
         labels: Sequence[str] | None = None,
+        priority: Priority = "normal",
+        metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> tuple[Job, bool]:
         """Record a job, or find the one that the same request made before.
@@ -52,6 +58,8 @@ class JobStore:
             config: its validated configuration as JSON-able values.
             queue: "cpu" or "gpu", which workers may take it.
             labels: words by which jobs can be listed.
+            priority: which of those that wait in a queue go first.
+            metadata: whatever else is to be kept with the job.
             idempotency_key: makes repeating the same request harmless.
 
         Returns:
@@ -62,28 +70,75 @@ class JobStore:
             QueueFull: too many jobs wait already; `extra["retry_after"]` says for how long to wait.
             InvalidInput: there is no such queue; a label, the kind or the key will not do.
         """
+        words = tuple(sorted(set(labels or ())))
         request = Request(
-            kind, dict(config), queue, tuple(sorted(set(labels or ()))), idempotency_key
+            kind, dict(config), queue, words, priority, dict(metadata or {}), idempotency_key
         )
-        try:
-            with self.engine.begin() as connection:
-                return find_or_insert(connection, request, self._max_attempts, self._max_queued)
-        except IntegrityError:
-            # A twin of this request took the key a moment ago.
-            with self.engine.begin() as connection:
-                return find_or_insert(connection, request, self._max_attempts, self._max_queued)
+        limits = (self._max_attempts, self._max_queued)
+        return self._record(lambda connection: find_or_insert(connection, request, *limits))
 
     def made_before(
-        self, kind: str, config: Mapping[str, Any], labels: Sequence[str], idempotency_key: str
+        self,
+        kind: str,
+        config: Mapping[str, Any],
+        labels: Sequence[str],
+        priority: Priority,
+        metadata: Mapping[str, str],
+        idempotency_key: str,
     ) -> Job | None:
         """The job that the same request made before, if any; see `submit`.
 
         Raises:
             KeyReused: the key belongs to another request.
         """
-        request = Request(kind, dict(config), "cpu", tuple(sorted(set(labels))), idempotency_key)
+        words = tuple(sorted(set(labels)))
+        request = Request(
+            kind, dict(config), "cpu", words, priority, dict(metadata), idempotency_key
+        )
         with self._reading.begin() as connection:
             return made_before(connection, request)
+
+    def retry(self, job_id: str, idempotency_key: str | None = None) -> tuple[Job, bool]:
+        """Ask once more for what failed or was cancelled, as a new job that names the old one.
+
+        Returns:
+            The new job, and whether it was made just now: while one is under way, or for the same
+            key, it is the one made before.
+
+        Raises:
+            JobNotFound: there is no such job.
+            NotRetryable: it has neither failed nor been cancelled.
+            KeyReused, QueueFull: as for `submit`.
+        """
+        limits = (self._max_attempts, self._max_queued)
+        return self._record(lambda connection: retry(connection, job_id, idempotency_key, *limits))
+
+    def retried(self, origin: Job, idempotency_key: str | None) -> Job | None:
+        """The job that `retry` would find rather than make, if any.
+
+        Raises:
+            KeyReused: the key belongs to another request.
+        """
+        with self._reading.begin() as connection:
+            return retried(connection, origin, idempotency_key)
+
+    def revise(
+        self,
+        job_id: str,
+        *,
+        labels: Sequence[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        priority: Priority | None = None,
+    ) -> Job:
+        """Replace what is given of a job's labels, metadata and priority.
+
+        Raises:
+            JobNotFound: there is no such job.
+            JobStarted: another priority is wanted for a job that waits no more.
+            InvalidInput: a word is too long, or has characters none has.
+        """
+        with self.engine.begin() as connection:
+            return revise(connection, job_id, labels, metadata, priority)
 
     def get(self, job_id: str) -> Job:
         """The job of that id.
@@ -100,6 +155,8 @@ class JobStore:
         status: str | None = None,
         kind: str | None = None,
         label: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page:
@@ -108,9 +165,20 @@ class JobStore:
         Raises:
             InvalidInput: an unknown status, or a cursor that no page gave out.
         """
-        filters = {jobs.c.status: status, jobs.c.kind: kind}
+        wanted = Filter(status, kind, label, created_after, created_before)
         with self._reading.begin() as connection:
-            return page(connection, filters, label, cursor, limit)
+            return page(connection, wanted, cursor, limit)
+
+    def most_urgent_beside(self, job_id: str) -> str | None:
+        """Of the jobs that wait in the queue of this one, the one whose turn it is."""
+        with self._reading.begin() as connection:
+            return most_urgent_beside(connection, job_id)
+
+    def forecast(self) -> dict[str, datetime]:
+        """When the unfinished jobs will end, as far as that can be told."""
+        with self._reading.begin() as connection:
+            ends = forecast(connection)
+        return {job_id: datetime.fromtimestamp(end, UTC) for job_id, end in ends.items()}
 
     def events(self, job_id: str, after: int = 0, limit: int = 500) -> Events:
         """The job's events after a sequence number, in order.
@@ -162,3 +230,12 @@ class JobStore:
         with self._reading.begin() as connection:
             found = {row.status: row[1] for row in connection.execute(query)}
         return {status: found.get(status, 0) for status in STATUSES}
+
+    def _record(self, find_or_make: Callable[[Connection], T]) -> T:
+        try:
+            with self.engine.begin() as connection:
+                return find_or_make(connection)
+        except IntegrityError:
+            # A twin of this request took the key a moment ago.
+            with self.engine.begin() as connection:
+                return find_or_make(connection)

@@ -62,8 +62,9 @@ class Lease:
         Raises:
             LeaseLost: another attempt has overtaken this one.
         """
+        progress = {**values, "progress_at": now()} if values else {}
         with self.engine.begin() as connection:
-            return history.append(connection, self.job_id, events, *held_by(self.token), **values)
+            return history.append(connection, self.job_id, events, *held_by(self.token), **progress)
 
     def succeed(
         self,

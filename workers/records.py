@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -12,7 +13,10 @@ from ml.errors import Conflict, NotFound, Unavailable
 from workers.tables import TERMINAL
 
 Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+Priority = Literal["low", "normal", "high"]
 QUEUES = ("cpu", "gpu")
+RANKS: Mapping[Priority, int] = {"low": -1, "normal": 0, "high": 1}
+"""Priorities as the database orders them."""
 
 
 class JobNotFound(NotFound):
@@ -25,6 +29,18 @@ class JobFinished(Conflict):
     """The job has ended and cannot be changed any more."""
 
     slug = "job-finished"
+
+
+class JobStarted(Conflict):
+    """The job waits no more, so its place among those that wait cannot be changed."""
+
+    slug = "job-started"
+
+
+class NotRetryable(Conflict):
+    """Only a job that has failed or was cancelled can be tried again."""
+
+    slug = "job-not-retryable"
 
 
 class KeyReused(Conflict):
@@ -50,9 +66,14 @@ class Job:
     """A request for long work, as it stands.
 
     Attributes:
+        labels: words by which it can be found again.
+        metadata: whatever else whoever submitted it wants to keep with it.
+        priority: which of those that wait in its queue go first.
+        retry_of: id of the job that it repeats.
         attempt: number of the latest attempt, 0 before the first.
         fraction: share that is done, 0 to 1.
         eta_seconds: estimated seconds to the end, counted from the latest progress.
+        progress_at: when it has last told its progress.
         result: what the pipeline returned, once it succeeded.
         error: `type`, `detail` and `hint` of what went wrong, once it failed.
         release: version of the release that it published.
@@ -64,6 +85,9 @@ class Job:
     status: Status
     config: dict[str, Any]
     labels: tuple[str, ...]
+    metadata: dict[str, str]
+    priority: Priority
+    retry_of: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -73,6 +97,7 @@ class Job:
     fraction: float
     message: str | None
     eta_seconds: float | None
+    progress_at: datetime | None
     result: dict[str, Any] | None
     error: dict[str, Any] | None
     release: str | None
@@ -99,11 +124,15 @@ class Event:
     data: dict[str, Any]
 
 
+_TIMES = ("created_at", "started_at", "finished_at", "progress_at")
+
+
 def job_from(row: Row[*tuple[Any, ...]]) -> Job:
     """The view of a row of `jobs`."""
     values = {name: value for name, value in row._mapping.items() if name in Job.__annotations__}  # noqa: SLF001 - the public name of the row's mapping
-    times = {name: moment(values[name]) for name in ("created_at", "started_at", "finished_at")}
-    return Job(**{**values, **times, "labels": tuple(values["labels"])})
+    times = {name: moment(values[name]) for name in _TIMES}
+    priority = next(name for name, rank in RANKS.items() if rank == values["priority"])
+    return Job(**{**values, **times, "labels": tuple(values["labels"]), "priority": priority})
 
 
 def event_from(row: Row[*tuple[Any, ...]]) -> Event:

@@ -5,35 +5,73 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from sqlalchemy import Connection, Row, func, insert, select
 
 from ml.errors import InvalidInput
 from workers import history
-from workers.records import QUEUES, Job, JobNotFound, KeyReused, QueueFull, job_from
+from workers.records import (
+    QUEUES,
+    RANKS,
+    Job,
+    JobNotFound,
+    KeyReused,
+    Priority,
+    QueueFull,
+    job_from,
+)
 from workers.tables import idempotency, job_labels, jobs, now
 
 RETRY_AFTER_SECONDS = 30
 LONGEST_WORD = 64
+LONGEST_VALUE = 512
 LONGEST_KEY = 255
 
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody asked for; `key` makes asking again harmless."""
+    """What somebody asked for.
+
+    Attributes:
+        key: makes asking again harmless.
+        retry_of: the job that is to be repeated.
+    """
 
     kind: str
     config: dict[str, Any]
     queue: str
-    labels: tuple[str, ...]
-    key: str | None
+    labels: tuple[str, ...] = ()
+    priority: Priority = "normal"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: str | None = None
+    retry_of: str | None = None
+
+    @classmethod
+    def repeating(cls, job: Job, key: str | None) -> Self:
+        """Ask once more for what a job was asked for."""
+        return cls(
+            job.kind,
+            job.config,
+            job.queue,
+            job.labels,
+            job.priority,
+            job.metadata,
+            key,
+            job.id,
+        )
 
     @property
     def digest(self) -> str:
         """Equal for equal requests."""
-        body = [self.kind, self.config, self.labels]
+        extras = {"metadata": self.metadata, "retry_of": self.retry_of}
+        if self.priority != "normal":
+            extras["priority"] = self.priority
+        # What is not asked for leaves no trace, so that older requests keep their digests.
+        asked = {name: value for name, value in extras.items() if value}
+        body = [self.kind, self.config, self.labels, *([asked] if asked else [])]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
@@ -47,8 +85,7 @@ def find_or_insert(
         QueueFull: too many jobs wait already.
         InvalidInput: there is no such queue; a word is too long, or has characters none has.
     """
-    for word in (request.kind, *request.labels):
-        _check_word(word, LONGEST_WORD)
+    check_words((request.kind, *request.labels), request.metadata)
     if request.key is not None:
         _check_word(request.key, LONGEST_KEY)
     if (job := made_before(connection, request)) is not None:
@@ -91,11 +128,23 @@ def row_of(connection: Connection, job_id: str, *, lock: bool = False) -> Row[*t
     return row
 
 
+def check_words(words: Iterable[str], metadata: Mapping[str, str]) -> None:
+    """Make sure that every database takes these.
+
+    Raises:
+        InvalidInput: one is too long, or has characters that no word has.
+    """
+    for word in (*words, *metadata):
+        _check_word(word, LONGEST_WORD)
+    for value in metadata.values():
+        _check_word(value, LONGEST_VALUE)
+
+
 def _check_word(word: str, longest: int) -> None:
     """Databases differ in what they take: each is given only what all of them take."""
     if not 0 < len(word) <= longest or not word.isprintable():
         raise InvalidInput(
-            f"{word[:80]!r} can be no label, kind or idempotency key.",
+            f"{word[:80]!r} can be no label, kind, metadata or idempotency key.",
             f"Use 1 to {longest} printable characters.",
         )
 
@@ -120,15 +169,23 @@ def _insert(connection: Connection, request: Request, max_attempts: int) -> Job:
             status="queued",
             config=request.config,
             labels=list(request.labels),
+            metadata=dict(request.metadata),
+            priority=RANKS[request.priority],
+            retry_of=request.retry_of,
             max_attempts=max_attempts,
             created_at=now(),
         )
     )
-    if request.labels:
-        rows = [{"label": label, "job_id": job_id} for label in request.labels]
-        connection.execute(insert(job_labels), rows)
+    label(connection, job_id, request.labels)
     if request.key is not None:
         values = {"key": request.key, "job_id": job_id, "digest": request.digest}
         connection.execute(insert(idempotency).values(created_at=now(), **values))
     history.append(connection, job_id, [history.state("queued")])
     return job_from(row_of(connection, job_id))
+
+
+def label(connection: Connection, job_id: str, labels: Sequence[str]) -> None:
+    """Make a job findable by these words."""
+    if labels:
+        rows = [{"label": word, "job_id": job_id} for word in labels]
+        connection.execute(insert(job_labels), rows)

@@ -43,16 +43,16 @@ class Supervisor:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self, job_id: str) -> Status | None:
-        """Make one attempt of a job.
+        """Answer the bell of a job: make one attempt of the most urgent that waits in its queue.
 
         Returns:
-            Where the job stands afterwards; None when it was not to be had, or was lost on the way.
+            Where that job stands afterwards; None when none was to be had, or it was lost on the
+            way.
         """
-        if self.leaving.is_set():
-            return None
-        lease = self._store.lease(job_id, self._name, self._settings.lease_seconds)
+        lease = self._take_most_urgent(job_id)
         if lease is None:
             return None
+        job_id = lease.job_id
         _log.info("job %s: attempt %d begins", job_id, lease.token)
         try:
             status = self._attempt(lease)
@@ -63,6 +63,14 @@ class Supervisor:
         if status == "queued":
             announce(job_id, lease.queue, broker_url(self._settings))
         return status
+
+    def _take_most_urgent(self, beside: str) -> Lease | None:
+        while not self.leaving.is_set() and (urgent := self._store.most_urgent_beside(beside)):
+            lease = self._store.lease(urgent, self._name, self._settings.lease_seconds)
+            if lease is not None:
+                return lease
+            # Another worker was quicker, or the job was cancelled: there may be a next one.
+        return None
 
     def _attempt(self, lease: Lease) -> Status:
         workdir = self._settings.workspace.jobs / lease.job_id

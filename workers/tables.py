@@ -38,6 +38,10 @@ jobs = Table(
     Column("status", String(16), nullable=False),
     Column("config", JSON, nullable=False),
     Column("labels", JSON, nullable=False),
+    Column("metadata", JSON, nullable=False, server_default="{}"),
+    # The higher, the sooner; 0 is normal.
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("retry_of", String(32)),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
@@ -53,11 +57,15 @@ jobs = Table(
     Column("fraction", Float, nullable=False, server_default="0"),
     Column("message", Text),
     Column("eta_seconds", Float),
+    Column("progress_at", Float),
     Column("result", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),
     Column("release", String(128)),
     CheckConstraint(f"status IN {STATUSES}", name="status"),
     Index("ix_jobs_status_queue", "status", "queue"),
+    Index("ix_jobs_kind_status", "kind", "status"),
+    Index("ix_jobs_created_at", "created_at"),
+    Index("ix_jobs_retry_of", "retry_of"),
 )
 
 job_labels = Table(

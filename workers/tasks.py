@@ -1,4 +1,4 @@
-"""The Celery task. It carries a job's id only; a second delivery finds the job taken."""
+"""The Celery task. It carries a job's id only; which job of its queue is run the database says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ leaving = threading.Event()
 
 @shared_task(name=RUN_JOB)  # type: ignore[untyped-decorator]  # celery ships no types
 def run_job(job_id: str) -> None:
-    """Make one attempt of the job, if it is to be had."""
+    """Make one attempt of the most urgent job that waits beside this one, if any does."""
     _supervisor().run(job_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +11,13 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as PathParam
 from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
 
 from app.auth import guard
+from app.bodies import JsonBody, json_body, parse
 from app.files import file_in, files_in, send_file
 from app.jobs.follow import EventStream, Follower
-from app.jobs.schemas import Artifact, EventView, JobPage, JobView
+from app.jobs.schemas import Artifact, EventView, JobPage, JobRevision, JobView
 from app.problems import problems
 from app.state import Services, TheServices
 from workers.records import Job, Status
@@ -43,20 +46,45 @@ def list_jobs(
     status: Status | None = None,
     kind: Word = None,
     label: Word = None,
+    created_after: Annotated[
+        AwareDatetime | None, Query(description="Made then or later, as in 2026-01-31T12:00:00Z.")
+    ] = None,
+    created_before: Annotated[AwareDatetime | None, Query(description="Made earlier.")] = None,
     cursor: Word = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
-    """A page of jobs, the newest first, optionally those of one status, kind or label only."""
+    """A page of jobs, the newest first, all of them or those that the filters leave."""
     page, following = services.jobs.list(
-        status=status, kind=kind, label=label, cursor=cursor, limit=limit
+        status=status,
+        kind=kind,
+        label=label,
+        created_after=created_after,
+        created_before=created_before,
+        cursor=cursor,
+        limit=limit,
     )
-    return JobPage(jobs=[JobView.of(job) for job in page], next_cursor=following)
+    return JobPage(jobs=_views(services, page), next_cursor=following)
 
 
 @router.get("/{job_id}", summary="Look at a job", **guard("read", 404))
-def show_job(job: TheJob) -> JobView:
+def show_job(services: TheServices, job: TheJob) -> JobView:
     """The job as it stands: status, progress, and in the end its result or its error."""
-    return JobView.of(job)
+    return _views(services, [job])[0]
+
+
+@router.patch(
+    "/{job_id}",
+    summary="Change what is said about a job",
+    openapi_extra=json_body("JobRevision"),
+    **guard("jobs", 404, 409, 413, 415),
+)
+def revise_job(services: TheServices, job: TheJob, body: JsonBody) -> JobView:
+    """Replace the job's labels or metadata at any time, or its priority while it waits."""
+    asked = parse(JobRevision, body)
+    revised = services.jobs.revise(
+        job.id, labels=asked.labels, metadata=asked.metadata, priority=asked.priority
+    )
+    return _views(services, [revised])[0]
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", **guard("jobs", 404, 409))
@@ -127,6 +155,12 @@ def read_log(services: TheServices, job: TheJob, request: Request) -> Response:
     """What the job's program wrote beside its events, over all attempts: where a crash is found."""
     folder = services.settings.workspace.jobs / job.id
     return send_file(request, file_in(folder, LOG), media_type="text/plain")
+
+
+def _views(services: Services, jobs: Sequence[Job]) -> list[JobView]:
+    """What is told about jobs, with the estimated end of those that have not ended yet."""
+    ends = {} if all(job.finished for job in jobs) else services.jobs.forecast()
+    return [JobView.of(job, ends.get(job.id)) for job in jobs]
 
 
 def _artifacts(services: Services, job: Job) -> Path:

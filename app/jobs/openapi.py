@@ -8,10 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from app.bodies import REF
 from app.jobs.schemas import SubmissionBody
 from ml.pipelines.registry import Pipeline
-
-REF = "#/components/schemas/{model}"
 
 
 def submission_name(kind: Pipeline) -> str:

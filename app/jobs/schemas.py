@@ -5,11 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from workers.records import Event, Job, Status
+from workers.records import Event, Job, Priority, Status
+from workers.submission import LONGEST_VALUE, LONGEST_WORD
 
-Label = Annotated[str, Field(min_length=1, max_length=64)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD)]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE)]
+Labels = Annotated[
+    list[Label], Field(max_length=16, description="Words by which the job can be found again.")
+]
+Metadata = Annotated[
+    dict[Label, Note],
+    Field(max_length=16, description="Whatever else is to be kept with the job, by names."),
+]
+Urgency = Annotated[
+    Priority,
+    Field(description="Of the jobs that wait, those of `high` priority start first."),
+]
 
 
 class SubmissionBody(BaseModel):
@@ -20,9 +33,19 @@ class SubmissionBody(BaseModel):
     preset: str | None = Field(
         default=None, description="A preset to start from; the fields given here override it."
     )
-    labels: list[Label] = Field(
-        default=[], max_length=16, description="Words by which the job can be found again."
-    )
+    labels: Labels = []
+    metadata: Metadata = {}
+    priority: Urgency = "normal"
+
+
+class JobRevision(BaseModel):
+    """What is to be said about a job instead; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    labels: Labels | None = None
+    metadata: Metadata | None = None
+    priority: Urgency | None = None
 
 
 class JobLinks(BaseModel):
@@ -33,6 +56,7 @@ class JobLinks(BaseModel):
     artifacts: str
     log: str
     cancel: str
+    retry: str
     release: str | None
 
 
@@ -47,6 +71,9 @@ class JobView(BaseModel):
     queue: str = Field(description="Which workers may take it: `cpu` or `gpu`.")
     config: dict[str, Any] = Field(description="The whole configuration, with its defaults.")
     labels: list[str]
+    metadata: dict[str, str]
+    priority: Priority
+    retry_of: str | None = Field(description="Id of the job that this one repeats.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -55,14 +82,21 @@ class JobView(BaseModel):
     phase: str | None = Field(description="What is being done.")
     fraction: float = Field(description="Share that is done, 0 to 1.")
     message: str | None = Field(description="One line about the progress.")
-    eta_seconds: float | None = Field(description="Estimated seconds to the end.")
+    eta_seconds: float | None = Field(
+        description="Estimated seconds to the end, counted from `progress_at`."
+    )
+    progress_at: datetime | None = Field(description="When it has last told its progress.")
+    estimated_finish: datetime | None = Field(
+        description="When it will end: at the pace of its attempt, or as long as jobs of its kind "
+        "took lately, after those that wait before it; null where nothing is known yet."
+    )
     result: dict[str, Any] | None = Field(description="What it came to, once it succeeded.")
     error: dict[str, Any] | None = Field(description="What went wrong, once it failed.")
     release: str | None = Field(description="Version of the release that it published.")
     links: JobLinks
 
     @classmethod
-    def of(cls, job: Job) -> JobView:
+    def of(cls, job: Job, estimated_finish: datetime | None = None) -> JobView:
         """Tell about a job."""
         here = f"/jobs/{job.id}"
         links = JobLinks(
@@ -71,9 +105,11 @@ class JobView(BaseModel):
             artifacts=f"{here}/artifacts",
             log=f"{here}/log",
             cancel=f"{here}/cancel",
+            retry=f"{here}/retry",
             release=f"/releases/{job.release}" if job.release else None,
         )
-        return cls.model_validate({**vars(job), "links": links, "labels": list(job.labels)})
+        told = {"links": links, "labels": list(job.labels), "estimated_finish": estimated_finish}
+        return cls.model_validate({**vars(job), **told})
 
 
 class JobPage(BaseModel):

@@ -14,7 +14,7 @@ from app.jobs.schemas import SubmissionBody
 from app.state import Services
 from ml.errors import InvalidInput
 from ml.pipelines.presets import resolve
-from ml.pipelines.registry import Pipeline
+from ml.pipelines.registry import Pipeline, pipeline
 from workers.records import Job
 
 
@@ -35,7 +35,9 @@ def submit(
     values = as_json(kind, config)
     if key is not None:
         # Before anything is looked up: what it needed then may be gone by now.
-        job = services.jobs.made_before(kind.name, values, asked.labels, key)
+        job = services.jobs.made_before(
+            kind.name, values, asked.labels, asked.priority, asked.metadata, key
+        )
         if job is not None:
             return job, False
     kind.check(config, services.settings.workspace, False)
@@ -44,8 +46,29 @@ def submit(
         values,
         queue="gpu" if kind.accelerated else "cpu",
         labels=asked.labels,
+        priority=asked.priority,
+        metadata=asked.metadata,
         idempotency_key=key,
     )
+
+
+def retry(services: Services, rights: Rights, origin: Job, key: str | None) -> tuple[Job, bool]:
+    """Ask once more for what a job was asked for.
+
+    Returns:
+        The job that repeats it, and whether it is new.
+
+    Raises:
+        NotRetryable: it has neither failed nor been cancelled.
+        Forbidden: it would point an alias at a release, which this key may not do.
+    """
+    kind = pipeline(origin.kind)
+    config = kind.parse(origin.config)
+    _check_alias(config, rights)
+    if (job := services.jobs.retried(origin, key)) is not None:
+        return job, False
+    kind.check(config, services.settings.workspace, False)
+    return services.jobs.retry(origin.id, key)
 
 
 def _check_alias(config: Any, rights: Rights) -> None:

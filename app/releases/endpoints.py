@@ -8,9 +8,8 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.auth import guard
-from app.bodies import JsonBody, parse
+from app.bodies import JsonBody, json_body, parse
 from app.files import file_in, send_file
-from app.jobs.openapi import REF
 from app.releases.schemas import Aliases, AliasTarget, PolicyMap, ReleaseCard, ReleaseSummary
 from app.state import Services, TheServices
 from ml.errors import NotFound
@@ -72,12 +71,7 @@ def list_aliases(services: TheServices) -> Aliases:
 @router.put(
     "/aliases/{name}",
     summary="Point an alias at a release",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": REF.format(model="AliasTarget")}}},
-        }
-    },
+    openapi_extra=json_body("AliasTarget"),
     **guard("admin", 404, 409, 413, 415),
 )
 def put_alias(

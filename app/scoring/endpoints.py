@@ -7,8 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from app.auth import guard
-from app.bodies import media_type, read_body
-from app.jobs.openapi import REF
+from app.bodies import REF, media_type, read_body
 from app.logs import LOG_TYPES, check_type, log_content
 from app.scoring.schemas import ScoreAnswer
 from app.scoring.service import EXPLAINED_WINDOWS, Asked, score

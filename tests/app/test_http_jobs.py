@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import pytest
 from service_kit import events_of, running, until
 
@@ -85,7 +87,24 @@ def test_jobs_are_listed_in_pages_and_by_filter(tmp_path):
         assert only(kind="fusion") == []
 
 
-@pytest.mark.parametrize("query", ["status=lost", "limit=0", "limit=9999", "cursor=x", "label=%00"])
+def test_jobs_are_filtered_by_time(service):
+    made = submit(service, {**STEPS, "labels": ["timed"]}).json()
+
+    def found(**filters):
+        jobs = service.client.get("/jobs", params={"label": "timed", **filters}).json()["jobs"]
+        return [job["id"] for job in jobs]
+
+    assert found(created_after=made["created_at"]) == [made["id"]]
+    assert found(created_before=made["created_at"]) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("status=lost", "limit=0", "limit=9999", "cursor=x", "label=%00"),
+        *("created_after=yesterday", "created_before=2026-01-01T00:00:00"),
+    ],
+)
 def test_a_filter_that_does_not_fit_is_refused(service, query):
     assert service.client.get(f"/jobs?{query}").status_code == 422
 
@@ -107,9 +126,68 @@ def test_cancelling_is_harmless_twice_and_unknown_jobs_are_not_found(service):
         ("GET", "/events"),
         ("GET", "/artifacts"),
         ("POST", "/cancel"),
+        ("POST", "/retry"),
     ):
         answer = service.client.request(method, f"/jobs/nowhere{path}")
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/job-not-found")
+
+
+def test_what_is_said_about_a_job_is_kept_and_can_be_changed(service):
+    said = {"labels": ["a"], "metadata": {"bench": "3"}, "priority": "low"}
+    job = submit(service, {**STEPS, **said}).json()
+    assert {name: job[name] for name in said} == said
+    revised = service.client.patch(job["links"]["self"], json={"metadata": {}, "priority": "high"})
+    assert revised.status_code == 200
+    assert [revised.json()[name] for name in said] == [["a"], {}, "high"]
+    service.client.post(job["links"]["cancel"])
+    late = service.client.patch(job["links"]["self"], json={"priority": "low"})
+    assert (late.status_code, late.json()["type"]) == (409, "/problems/job-started")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"metadata": {"a": 1}}, "metadata.a"),
+        ({"metadata": {f"{i}": "x" for i in range(17)}}, "metadata"),
+        ({"metadata": {"a": "x" * 513}}, "metadata.a"),
+        ({"labels": ["x"] * 17}, "labels"),
+        ({"priority": "urgent"}, "priority"),
+        ({"status": "succeeded"}, "status"),
+    ],
+)
+def test_what_cannot_be_said_about_a_job_is_named(service, change, field):
+    job = submit(service).json()
+    answer = service.client.patch(job["links"]["self"], json=change)
+    assert answer.status_code == 422
+    assert [e["field"] for e in answer.json()["errors"]] == [field]
+
+
+def test_a_job_that_was_cancelled_is_retried_once_however_often_it_is_asked_for(service):
+    job = submit(service).json()
+    early = service.client.post(job["links"]["retry"])
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/job-not-retryable")
+    service.client.post(job["links"]["cancel"])
+    first, again = (service.client.post(job["links"]["retry"]) for _ in range(2))
+    assert first.status_code == again.status_code == 202
+    assert first.headers["Location"] == again.headers["Location"] == first.json()["links"]["self"]
+    assert (first.json()["retry_of"], first.json()["config"]) == (job["id"], job["config"])
+
+
+def test_the_end_of_a_running_job_is_estimated(tmp_path):
+    with running(tmp_path) as service:
+        job = submit(service).json()
+        assert job["estimated_finish"] is None
+        lease = open_store(service.settings).lease(job["id"], "test", 30)
+        lease.append([], phase="p", fraction=0.5, message="", eta_seconds=90.0)
+        told = service.client.get(job["links"]["self"]).json()
+        pace = datetime.fromisoformat(told["estimated_finish"]) - datetime.fromisoformat(
+            told["progress_at"]
+        )
+        assert pace.total_seconds() == pytest.approx(90, abs=0.1)
+        service.client.post(job["links"]["cancel"])
+        lease.end("handed-back")
+        ended = service.client.get(job["links"]["self"]).json()
+        assert (ended["status"], ended["estimated_finish"]) == ("cancelled", None)
 
 
 def test_a_job_is_announced_through_the_broker(tmp_path):

@@ -6,6 +6,7 @@ from service_kit import running
 
 from app.keys import ApiKey, find_key
 from app.settings import Settings
+from workers.jobs import open_store
 
 
 def entry(name, scopes, key):
@@ -33,6 +34,11 @@ def guarded(tmp_path_factory):
 def ask(service, method, path, key=None, **kwargs):
     headers = {"X-API-Key": key} if key else {}
     return service.client.request(method, path, headers=headers, **kwargs)
+
+
+def cancelled(service, job):
+    """A job's id, once it is cancelled."""
+    return open_store(service.settings).request_cancel(job.id).id
 
 
 @pytest.mark.parametrize("key", [None, "wrong", "k-rea", "k-read2"])
@@ -91,6 +97,11 @@ def test_a_job_that_moves_an_alias_needs_what_moving_an_alias_needs(guarded, kin
         assert '"alias": null' in hint
         assert status("k-admin", **named)[0] == 404  # there is no such dataset
     assert status("k-jobs", alias=None)[0] == 404
+    submit = open_store(guarded.settings).submit
+    config = {"dataset": "none", "alias": "production"}
+    retry = f"/jobs/{cancelled(guarded, submit(kind, config)[0])}/retry"
+    assert ask(guarded, "POST", retry, "k-jobs").status_code == 403
+    assert ask(guarded, "POST", retry, "k-admin").status_code == 404
     described = guarded.client.get("/openapi.json").json()["paths"][f"/jobs/{kind}"]["post"]
     assert '"alias": null' in described["description"]
 
