@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan(settings, metrics),
+        telemetry={"metrics": False, "logs": False, "exclude": _is_probe},
     )
     application.state.stopping = asyncio.Event()
     configure_problems(application)
@@ -47,6 +49,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_routes(application)
     configure_docs(application)
     return application
+
+
+def _is_probe(scope: Mapping[str, Any]) -> bool:
+    return scope["path"] in {"/livez", "/readyz", "/metrics"}
 
 
 def configure_routes(application: FastAPI) -> None:

@@ -23,6 +23,7 @@ class Settings(WorkerSettings):
     Attributes:
         host: address to listen on; another than loopback needs `api_keys`.
         port: port to listen on; 0 takes any that is free.
+        metrics_port: port at `metrics_host` for the API's metrics; 0 for none.
         api_keys: who may do what, as `name:scope+scope:sha256hex` entries separated by commas.
         allowed_hosts: names by which the service may be called beside the loopback's own; by
             default none without keys, any with keys.
@@ -49,6 +50,7 @@ class Settings(WorkerSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = ()
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     max_body_bytes: int = Field(default=1 << 20, ge=1)

@@ -6,7 +6,6 @@ SIGTERM, SIGINT and SIGHUP end it politely: the job in hand is handed back and g
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import socket
@@ -18,9 +17,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from celery.exceptions import SecurityWarning
-from celery.signals import worker_ready
+from celery.signals import setup_logging, worker_ready
 
 from ml.errors import EXIT_REFUSED, CanfuseError, Conflict, InvalidInput
+from ml.telemetry.logs import configure_logs
+from ml.telemetry.traces import configure_traces
 from workers.broker import EmbeddedBroker
 from workers.broker_setup import answers, broker_url
 from workers.celery_app import make_app
@@ -29,6 +30,7 @@ from workers.reconciler import Reconciler
 from workers.records import QUEUES
 from workers.settings import Settings
 from workers.tasks import leaving
+from workers.telemetry import tell_metrics
 
 EXIT_FAILED = 1
 
@@ -36,14 +38,12 @@ EXIT_FAILED = 1
 def main(argv: list[str] | None = None) -> int:
     """Run a worker until it is told to end, and return the exit code."""
     args = _arguments(argv)
-    logging.basicConfig(
-        level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     # It warns of running as root for fear of pickled messages; only JSON is accepted here.
     warnings.simplefilter("ignore", SecurityWarning)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = Settings.load()
+        configure_logs(args.log_level, settings.log_format, settings.secrets)
+        configure_traces("worker")
         with _broker(settings):
             return _work(settings, _queues(args.queues), args.name)
     except CanfuseError as error:
@@ -54,6 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _work(settings: Settings, queues: Sequence[str], name: str) -> int:
     store = open_store(settings)
+    tell_metrics(settings)
     reconciler = threading.Thread(
         target=Reconciler(store, settings).run, args=(leaving,), name="reconciler", daemon=True
     )
@@ -79,6 +80,11 @@ def _treat_all_farewells_alike(**_: Any) -> None:
         signal.signal(number, polite)
 
 
+def _leave_logging_alone(**_: Any) -> None:
+    """Celery would set levels of its own; once somebody listens here it does not."""
+
+
+setup_logging.connect(_leave_logging_alone)
 worker_ready.connect(_treat_all_farewells_alike)
 
 

@@ -14,6 +14,7 @@ from workers.leases import Lease
 from workers.records import LeaseLost
 from workers.relay import Relay
 from workers.settings import Settings
+from workers.telemetry import in_context
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Watch:
         self._unwritten: list[dict[str, Any]] = []
         self._columns: dict[str, Any] = {}
         self._threads = [
-            threading.Thread(target=work, name=f"{name}-{lease.job_id}", daemon=True)
+            in_context(work, f"{name}-{lease.job_id}")
             for name, work in (("watch", self._run), ("guard", self._guard))
         ]
 
@@ -86,9 +87,9 @@ class Watch:
             except LeaseLost:
                 self._lose()
             except DatabaseUnavailable:
-                _log.debug("job %s: its watch waits for the database", self._lease.job_id)
+                _log.debug("the watch waits for the database")
             except Exception:  # noqa: BLE001 - a job that nobody watches must not run on
-                _log.exception("job %s: its watch stumbled", self._lease.job_id)
+                _log.exception("the watch stumbled")
                 self._stop_working()
 
     def _guard(self) -> None:

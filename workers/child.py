@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import Unavailable
+from ml.telemetry.origin import to_environment
 from workers.lines import LONGEST_LINE
 from workers.locking import FolderLock
 from workers.settings import Settings
@@ -139,7 +140,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     private = ("CANFUSE_", "DATABASE_URL", "REDIS_URL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(private)}
     threads = str(settings.thread_count)
-    return kept | {"OMP_NUM_THREADS": threads, "POLARS_MAX_THREADS": threads}
+    return kept | {"OMP_NUM_THREADS": threads, "POLARS_MAX_THREADS": threads} | to_environment()
 
 
 def _write_config(workdir: Path, config: Mapping[str, Any]) -> Path:

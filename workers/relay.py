@@ -25,11 +25,13 @@ class Relay:
     Attributes:
         result: what the pipeline returned, once it said so.
         error: what it refused or broke on, once it said so.
+        phase: what it does now, once it said so.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.result: Data | None = None
         self.error: Data | None = None
+        self.phase: str | None = None
         self._clock = clock
         self._lock = threading.Lock()
         self._events: list[Data] = []
@@ -92,7 +94,7 @@ class Relay:
         began, start = self._first
         gained = fraction - start
         eta = (now - began) * (1 - fraction) / gained if gained > 0 else None
-        phase = bounded_text(data.get("phase"), LONGEST_PHASE)
+        phase = self.phase = bounded_text(data.get("phase"), LONGEST_PHASE)
         message = bounded_text(data.get("message"))
         estimate = None if eta is None else round(eta, 1)
         return {

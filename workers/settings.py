@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ml.context import Workspace
 from ml.errors import InvalidInput
+from ml.telemetry.logs import LogFormat
 
 BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://")
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -32,6 +34,9 @@ class Settings(BaseSettings):
         max_attempts: how many attempts of a job may be lost before it fails.
         max_queued: how many jobs may wait before new ones are refused.
         threads: compute threads of one job: "half" or "all" of the cores, or a number.
+        log_format: "json", "text", or "auto": text where a terminal reads, else JSON.
+        metrics_host: address at which metrics are told without a key, to whoever reaches it.
+        worker_metrics_port: port there for a worker's metrics; 0 for none.
     """
 
     model_config = SettingsConfigDict(
@@ -54,6 +59,9 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     max_queued: int = Field(default=100, ge=1)
     threads: Literal["half", "all"] | Annotated[int, Field(ge=1)] = "half"
+    log_format: LogFormat = "auto"
+    metrics_host: str = "127.0.0.1"
+    worker_metrics_port: int = Field(default=0, ge=0, le=65_535)
 
     @classmethod
     def load(cls, **given: Any) -> Self:
@@ -107,6 +115,12 @@ class Settings(BaseSettings):
     def broker_folder(self) -> Path:
         """Where the embedded broker lives."""
         return self.home / "broker"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Words that no log may show."""
+        words = (urlsplit(url).password for url in (self.database_url, self.redis_url) if url)
+        return tuple(form for word in words if word for form in {word, unquote(word)})
 
     @property
     def thread_count(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Row, func, insert, select
 
 from ml.errors import InvalidInput
+from ml.telemetry.origin import origin
 from workers import history
 from workers.records import (
     QUEUES,
@@ -180,7 +181,7 @@ def _insert(connection: Connection, request: Request, max_attempts: int) -> Job:
     if request.key is not None:
         values = {"key": request.key, "job_id": job_id, "digest": request.digest}
         connection.execute(insert(idempotency).values(created_at=now(), **values))
-    history.append(connection, job_id, [history.state("queued")])
+    history.append(connection, job_id, [history.state("queued", **origin())])
     return job_from(row_of(connection, job_id))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ml.errors import CanfuseError
 from ml.releases import ReleaseStore
+from workers import telemetry
 from workers.attempt import Watch
 from workers.broker_setup import broker_url
 from workers.child import EXIT_OK, Child
@@ -23,6 +24,7 @@ from workers.queue import announce
 from workers.records import LeaseLost, Status
 from workers.relay import Relay
 from workers.settings import Settings
+from workers.telemetry import Phases
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
@@ -52,16 +54,17 @@ class Supervisor:
         lease = self._take_most_urgent(job_id)
         if lease is None:
             return None
-        job_id = lease.job_id
-        _log.info("job %s: attempt %d begins", job_id, lease.token)
-        try:
-            status = self._attempt(lease)
-        except LeaseLost:
-            _log.warning("job %s: attempt %d lost its lease", job_id, lease.token)
-            return None
-        _log.info("job %s: attempt %d leaves it %s", job_id, lease.token, status)
+        with telemetry.attempt(self._store, lease) as phases:
+            _log.info("the attempt begins")
+            try:
+                status = self._attempt(lease, phases)
+            except LeaseLost:
+                _log.warning("the attempt lost its lease")
+                return None
+            phases.outcome = status
+            _log.info("the attempt leaves its job %s", status)
         if status == "queued":
-            announce(job_id, lease.queue, broker_url(self._settings))
+            announce(lease.job_id, lease.queue, broker_url(self._settings))
         return status
 
     def _take_most_urgent(self, beside: str) -> Lease | None:
@@ -72,7 +75,7 @@ class Supervisor:
             # Another worker was quicker, or the job was cancelled: there may be a next one.
         return None
 
-    def _attempt(self, lease: Lease) -> Status:
+    def _attempt(self, lease: Lease, phases: Phases) -> Status:
         workdir = self._settings.workspace.jobs / lease.job_id
         try:
             child = Child(lease.kind, lease.config, workdir, self._settings)
@@ -83,6 +86,7 @@ class Supervisor:
             with Watch(lease, child, relay, self._settings, self.leaving) as watch:
                 for line in child.lines():
                     relay.take(line)
+                    phases.enter(relay.phase)
                 code = child.finish(self._settings.grace_seconds)
                 return self._persist(lambda: self._conclude(lease, child, relay, watch, code))
         finally:

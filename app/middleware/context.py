@@ -10,6 +10,8 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ml.telemetry.logs import bound
+
 logger = logging.getLogger("canfuse.access")
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -47,12 +49,10 @@ class RequestContext:
                 _log(scope, message["status"], time.perf_counter() - started)
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        with bound(request_id=request_id):
+            await self.app(scope, receive, send_with_headers)
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
-    # The path is quoted by repr, so that nothing in it can forge a line of the log.
-    logger.info(
-        "%s %r %d %.1f ms request_id=%s",
-        scope["method"], scope["path"], status, seconds * 1000, scope["request_id"],
-    )  # fmt: skip
+    facts = {"method": scope["method"], "path": scope["path"], "status": status}
+    logger.info("request", extra={**facts, "milliseconds": round(seconds * 1000, 1)})

@@ -13,6 +13,7 @@ from app.scoring.schemas import ScoreAnswer
 from app.scoring.service import EXPLAINED_WINDOWS, Asked, score
 from app.scoring.traffic import Sent
 from app.state import TheServices
+from ml.telemetry.logs import bind
 
 router = APIRouter(tags=["scoring"])
 
@@ -92,5 +93,6 @@ async def post_score(
         return answer, answer.model_dump_json().encode()
 
     answer, body = await services.gate.run(work)
+    bind(release=answer.release)
     services.metrics.scored(answer.release, len(answer.is_attack), sum(answer.is_attack))
     return Response(body, media_type="application/json")

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from ml.context import Context, Workspace
 from ml.errors import EXIT_REFUSED, Cancelled, CanfuseError
 from ml.pipelines.registry import pipeline
+from ml.telemetry.origin import from_environment
 
 EXIT_OK = 0
 EXIT_CRASHED = 1
@@ -35,7 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         emit=lambda event: print(json.dumps(event), file=channel, flush=True),
     )
     threading.Thread(target=_listen, args=(context.cancelled,), daemon=True).start()
-    return _run(args.kind, args.config, context)
+    with from_environment("job", f"pipeline {args.kind}"):
+        return _run(args.kind, args.config, context)
 
 
 def _run(kind: str, config_file: Path, context: Context) -> int:

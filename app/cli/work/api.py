@@ -7,7 +7,6 @@ standard output it tells, as JSON lines, that it answers or why it cannot.
 from __future__ import annotations
 
 import json
-import logging
 import socket
 import sys
 from typing import Any
@@ -15,19 +14,19 @@ from typing import Any
 from app.cli.places import load_settings
 from app.server import serve
 from ml.errors import EXIT_REFUSED, CanfuseError
+from ml.telemetry.logs import configure_logs
+from ml.telemetry.traces import configure_traces
 
 
 def main() -> int:
     """Serve until told to stop."""
     descriptor, level = sys.argv[1:]
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for talkative in ("alembic", "workers.database_errors"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
+        settings = load_settings()
+        configure_logs(level, settings.log_format, settings.secrets)
+        configure_traces("api")
         with socket.socket(fileno=int(descriptor)) as listener:
-            serve(load_settings(), lambda url: _tell({"url": url}), listener)
+            serve(settings, lambda url: _tell({"url": url}), listener)
     except CanfuseError as error:
         _tell({"error": error.to_dict()})
         return EXIT_REFUSED
