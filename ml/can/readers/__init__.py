@@ -12,7 +12,6 @@ from ml.can.readers.detection import HEAD_BYTES, detect
 from ml.can.readers.formats import TextFormat
 from ml.can.readers.problems import MAX_FRAMES, InvalidLog, Log, ReadReport, Tally
 from ml.can.readers.text import read_text
-from ml.can.readers.vendor import read_vendor
 from ml.errors import NotFound
 
 __all__ = [
@@ -110,4 +109,9 @@ def _read(source: BinaryIO, name: str, strict: bool, max_frames: int) -> Log:
     if isinstance(found, TextFormat):
         return read_text(source, found, Tally(name, found.name, strict, max_frames))
     tally = Tally(name, found, strict, max_frames)
-    return (read_columnar if found in {"parquet", "arrow"} else read_vendor)(source, tally)
+    if found in {"parquet", "arrow"}:
+        return read_columnar(source, tally)
+    # python-can brings libraries that take longer to import than all the rest.
+    from ml.can.readers.vendor import read_vendor  # noqa: PLC0415
+
+    return read_vendor(source, tally)

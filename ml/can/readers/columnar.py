@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 import polars as pl
 
-from ml.can.readers.problems import InvalidLog, Log, Tally
+from ml.can.readers.columnar_process import table_from_child
+from ml.can.readers.problems import InvalidLog, Log, Tally, not_whole
 from ml.can.readers.tables import OWN_COLUMNS, TEXT_COLUMNS, frames_of_table, unfit_types
 
 SLICE_ROWS = 16_384
@@ -19,7 +20,7 @@ _TEXT = (pl.String, pl.Categorical, pl.Enum)
 
 
 def read_columnar(source: BinaryIO, tally: Tally, rows: int | None = None) -> Log:
-    """Read a Parquet file or an Arrow IPC file.
+    """Read a Parquet file or an Arrow IPC file, in a process of its own.
 
     Args:
         source: the file's bytes, at their start.
@@ -30,16 +31,21 @@ def read_columnar(source: BinaryIO, tally: Tally, rows: int | None = None) -> Lo
         InvalidLog: no such file; other columns, or cells too long for a frame; a bad row in strict
             mode; no frame at all.
     """
+    return tally.finish(frames_of_table(table_from_child(source, tally, rows), tally))
+
+
+def read_table(source: BinaryIO, tally: Tally, rows: int | None = None) -> pl.DataFrame:
+    """The table in a Parquet or Arrow file; arguments as for `read_columnar`.
+
+    Raises:
+        InvalidLog: no such file, or cells too long for a frame.
+        PanicException: likewise; nobody knows what state polars is in then.
+    """
     try:
-        table = _load(_known_columns(source, tally, rows), tally)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        return _load(_known_columns(source, tally, rows), tally)
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise InvalidLog(
-            f"{tally.name} is not a whole {tally.format} file: {reason}.",
-            "It may be truncated; write or download it again.",
-            file=tally.name,
-        ) from error
-    return tally.finish(frames_of_table(table, tally))
+        raise not_whole(tally, reason) from error
 
 
 def _known_columns(source: BinaryIO, tally: Tally, rows: int | None) -> pl.LazyFrame:

@@ -66,15 +66,17 @@ def _has(flag: Flag) -> pl.Expr:
 def _is_good(labelled: bool) -> pl.Expr:
     limit = pl.when(_has(Flag.ERROR)).then(EXTENDED_LIMIT | ERROR_BIT).otherwise(EXTENDED_LIMIT)
     widest = pl.when(_has(Flag.FD)).then(2 * FD_BYTES).otherwise(2 * CLASSIC_BYTES)
-    exact = pl.col("dlc").is_null() | _has(Flag.REMOTE) | (pl.col("dlc") * 2 == pl.col("digits"))
+    stated = pl.col("dlc").cast(pl.UInt32) * 2  # digits; in one byte twice 128 would be 0
+    exact = stated.is_null() | _has(Flag.REMOTE) | (stated == pl.col("digits"))
     checks = [
         (pl.col("time") >= 0) & (pl.col("time") < LAST_SECOND),
         pl.col("id") <= limit,
         (pl.col("digits") <= widest) & (pl.col("digits") % 2 == 0),
         pl.col("payload").is_not_null(),
         exact,
-        pl.col("dlc").is_null() | (pl.col("dlc") * 2 <= widest),
+        stated.is_null() | (stated <= widest),
         pl.col("flags") <= ALL_FLAGS,
+        ~(_has(Flag.FD) & _has(Flag.REMOTE)),  # CAN-FD has no remote frames
     ]
     return pl.all_horizontal(*checks, *([pl.col("label") <= 1] if labelled else []))
 

@@ -121,3 +121,12 @@ class Tally:
         ordered, backward = frames.in_time_order()
         report = ReadReport(self.format, self.lines, self.dropped, tuple(self.shown), backward)
         return Log(ordered, report)
+
+
+def not_whole(tally: Tally, reason: str) -> InvalidLog:
+    """The error about a file that ends too soon, or does not fit together."""
+    return InvalidLog(
+        f"{tally.name} is not a whole {tally.format} file: {reason}.",
+        "It may be truncated; write or download it again.",
+        file=tally.name,
+    )

@@ -95,6 +95,11 @@ def _text_fields(table: pl.DataFrame, tally: Tally) -> pl.DataFrame:
 def _converted(table: pl.DataFrame, tally: Tally, *columns: pl.Expr) -> pl.DataFrame:
     """The columns that `decode` takes, and the label where the table has one."""
     label = [pl.col("label").cast(pl.UInt8, strict=False)] if "label" in table.columns else []
+    numbers = [
+        table.schema[name] for name in ("timestamp", "can_id", "id") if name in table.columns
+    ]
+    if not all(dtype.is_numeric() or dtype == pl.String for dtype in numbers):
+        raise unfit_types(table.schema, tally)
     try:
         return table.select(*columns, *label)
     except pl.exceptions.PolarsError as error:
@@ -128,6 +133,8 @@ def _own_problem(row: dict[str, Any]) -> str | None:
     flags, length = _whole(row["flags"]), _whole(row["length"])
     if flags is None or not 0 <= flags <= ALL_FLAGS:
         return f"the flags {row['flags']} are unknown"
+    if flags & Flag.REMOTE and flags & Flag.FD:
+        return "a CAN-FD frame cannot be a remote frame"
     if length is None or not 0 <= length <= FD_BYTES:
         return f"the length {row['length']} is no number of bytes"
     dlc = None if flags & Flag.REMOTE else str(length)

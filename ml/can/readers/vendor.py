@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -19,6 +20,8 @@ from ml.can.readers.tables import frames_of_table
 from ml.can.readers.vendor_text import TEXT_READERS, text_messages
 
 BATCH_MESSAGES = 100_000
+# A line for each odd object: a small damaged file could fill a disk with them.
+logging.getLogger("can").setLevel(logging.ERROR)
 
 
 def read_vendor(source: BinaryIO, tally: Tally) -> Log:
@@ -37,18 +40,20 @@ def read_vendor(source: BinaryIO, tally: Tally) -> Log:
         _add_mf4(run, source)
     else:
         found = (
-            text_messages(source, tally.format) if tally.format in TEXT_READERS else _blf(source)
+            text_messages(source, tally.format)
+            if tally.format in TEXT_READERS
+            else _blf(source, tally.max_frames)
         )
         while batch := list(itertools.islice(found, BATCH_MESSAGES)):
             run.add_messages(batch)
     return tally.finish(Frames.concat([part for part in run.parts if len(part)]))
 
 
-def _blf(source: BinaryIO) -> Iterator[tuple[int, can.Message | str]]:
+def _blf(source: BinaryIO, max_frames: int) -> Iterator[tuple[int, can.Message | str]]:
     """The messages by number, and at the end why there are no more if the file is damaged."""
     number = 0
     try:
-        for number, message in enumerate(blf_messages(source), start=1):
+        for number, message in enumerate(blf_messages(source, max_frames), start=1):
             yield number, message
     except Exception as error:  # noqa: BLE001 # python-can raises whatever it trips over
         yield number + 1, _damaged(error)

@@ -1,4 +1,6 @@
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import can
@@ -8,6 +10,7 @@ from ml.can.frames import Flag
 from ml.can.readers import InvalidLog, parse_log, read_log
 from ml.errors import Unavailable
 
+FOUND = Path(__file__).parents[2] / "hostile" / "found"
 START = 1_700_000_000.0
 PLAIN = [
     {"arbitration_id": 0x123, "is_extended_id": False, "data": [1, 2, 3]},
@@ -108,3 +111,24 @@ def test_mf4_without_its_library_says_what_to_install(
     monkeypatch.setitem(sys.modules, "asammdf", None)
     with pytest.raises(Unavailable, match="canfuse\\[mf4\\]"):
         parse_log(data)
+
+
+@pytest.mark.timeout(20)
+def test_an_object_of_a_blf_log_that_has_no_length_is_no_endless_loop() -> None:
+    data = (FOUND / "blf-object-without-length").read_bytes()
+    with pytest.raises(InvalidLog, match="an object says that it has 0 bytes"):
+        parse_log(data)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("size", [16, 1 << 16])
+def test_a_blf_log_that_unpacks_to_far_more_than_its_frames_is_refused(
+    tmp_path: Path, size: int
+) -> None:
+    data = record(tmp_path / "drive.blf").read_bytes()
+    nothing = struct.pack("<4sHHLL", b"LOBJ", 16, 7, size, 999).ljust(size, b"\0")
+    packed = zlib.compress(nothing * ((24 << 20) // size))
+    container = struct.pack("<4sHHLLH14x", b"LOBJ", 16, 1, 32 + len(packed), 10, 2) + packed
+    bomb = data[:144] + (container + b"\0" * (len(packed) % 4)) * 4
+    with pytest.raises(InvalidLog, match="unpacks to far more"):
+        parse_log(bomb, max_frames=1000)
