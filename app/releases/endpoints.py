@@ -32,7 +32,7 @@ def list_releases(services: TheServices) -> list[ReleaseSummary]:
     return [ReleaseSummary.of(m, aliases, store.report(m.version)) for m in store.versions()]
 
 
-@router.get("/releases/{version}", summary="Show a release", **guard("read", 404))
+@router.get("/releases/{version}", summary="Show a release", **guard("read", 404, 409))
 def show_release(services: TheServices, version: Version) -> ReleaseCard:
     """The release's card: what it was made from, its figures and the policy's heat map."""
     store = services.releases

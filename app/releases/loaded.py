@@ -33,8 +33,7 @@ class LoadedReleases:
             return scorer
         with self._loading:
             if (scorer := self._known(version)) is None:
-                scorer = self._store.load(version)  # which verifies every file
-                scorer.warm()
+                scorer = self._store.load(version, warm=True)  # which verifies every file
                 self._add(scorer)
         return scorer
 

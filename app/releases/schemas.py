@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import numpy as np
 from pydantic import BaseModel, Field
 
+from ml.fusion.policy import TABLE, read_table
 from ml.releases import Manifest
 
 
@@ -55,9 +55,13 @@ class PolicyMap(BaseModel):
 
     @classmethod
     def read(cls, bundle: Path) -> PolicyMap | None:
-        """The heat map of a bundle, if it has one."""
-        file = bundle / "policy.npy"
-        return cls(alpha=np.load(file, allow_pickle=False).tolist()) if file.is_file() else None
+        """The heat map of a bundle, if it has one.
+
+        Raises:
+            InvalidInput: the file is something else.
+        """
+        file = bundle / TABLE
+        return cls(alpha=read_table(file).tolist()) if file.is_file() else None
 
 
 class ReleaseCard(ReleaseSummary):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
@@ -16,6 +17,8 @@ from ml.config import config
 from ml.experts.batch import GraphBatch
 
 Size = Literal["small", "large"]
+# Bounds what a release can make a service allocate.
+Width = Annotated[int, Field(ge=1, le=1024)]
 
 
 @config
@@ -29,10 +32,10 @@ class Architecture:
         latent: width of the code (VGAE) or of the last layer (GAT).
     """
 
-    hidden: int
-    heads: int
-    layers: int
-    latent: int
+    hidden: Width
+    heads: Annotated[int, Field(ge=1, le=64)]
+    layers: Annotated[int, Field(ge=0, le=16)]
+    latent: Width
 
     @property
     def head(self) -> int:

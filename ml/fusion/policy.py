@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,8 @@ from ml.fusion.state import SCORES, Floats, StateEncoder, states
 HIDDEN = 128
 WEIGHTS = "policy.safetensors"
 TABLE = "policy.npy"
+# Bounds on what is read: more columns, or bins, than any policy has.
+MOST_COLUMNS, MOST_TABLE_BYTES = 1024, 1 << 20
 UNKNOWN_KIND = "unknown kind"
 # A kind is named when it is more likely than all others together.
 SURE = 0.5
@@ -200,6 +203,24 @@ def save_policy(network: PolicyNetwork, config: FusionAgentConfig, folder: Path)
     np.save(folder / TABLE, heat_map(network, config), allow_pickle=False)
 
 
+def read_table(path: Path) -> Floats:
+    """The heat map that `save_policy` wrote.
+
+    Raises:
+        InvalidInput: it is no square of weights; a pickle or an archive is none, either.
+    """
+    try:
+        content = path.read_bytes() if path.stat().st_size <= MOST_TABLE_BYTES else b""
+        table = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    except (OSError, ValueError, MemoryError):
+        table = np.empty(0)
+    square = table.dtype == np.float32 and table.ndim == 2 and len(set(table.shape)) == 1
+    if not (square and table.size and ((table >= 0) & (table <= 1)).all()):
+        raise InvalidInput(f"{path.name} holds no square of weights.", "Train the release again.")
+    weights: Floats = table
+    return weights
+
+
 def load_policy(config: FusionAgentConfig, folder: Path) -> FusionPolicy:
     """Read what `save_policy` wrote.
 
@@ -208,7 +229,7 @@ def load_policy(config: FusionAgentConfig, folder: Path) -> FusionPolicy:
     """
     with safe_open(folder / WEIGHTS, "pt") as opened:
         about = json.loads((opened.metadata() or {}).get("network", "null"))
-    if not isinstance(about, dict):
+    if not isinstance(about, dict) or not 0 <= int(about["columns"]) <= MOST_COLUMNS:
         raise InvalidInput(
             f"{folder / WEIGHTS} does not say what network it is of.", "Train the release again."
         )
@@ -219,6 +240,5 @@ def load_policy(config: FusionAgentConfig, folder: Path) -> FusionPolicy:
         network = QNetwork(config, about["columns"])
     network.load_state_dict(load_file(folder / WEIGHTS))
     if isinstance(network, QNetwork) and config.state == "discrete":
-        table = np.load(folder / TABLE, allow_pickle=False)
-        return TablePolicy(table, network.encoder.background.numpy())
+        return TablePolicy(read_table(folder / TABLE), network.encoder.background.numpy())
     return NetworkPolicy(network, config)

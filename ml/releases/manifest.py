@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from ml.config import config
 from ml.digests import digest_of, file_digest
@@ -28,6 +29,7 @@ LIBRARIES = (
     "numpy",
     "scikit-learn",
 )
+LARGEST_MANIFEST = 16 << 20
 # What describes how a release came about, rather than what it is.
 CIRCUMSTANCES = ("version", "created_at", "metrics", "libraries")
 
@@ -48,6 +50,11 @@ class ReleaseOutdated(InvalidInput):
     """A release was made by an older version of canfuse, in a layout that is no longer read."""
 
     slug = "release-outdated"
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
 
 
 @config
@@ -74,7 +81,7 @@ class Manifest:
     version: str
     kind: Literal["fusion", "experts"]
     name: str
-    created_at: str
+    created_at: Annotated[str, AfterValidator(_moment)]
     dataset: Mapping[str, Any]
     config: Mapping[str, Any]
     window: Mapping[str, int]
@@ -138,10 +145,11 @@ def read_manifest(folder: Path) -> Manifest:
         ReleaseCorrupt: it is missing, unreadable or incomplete.
     """
     try:
-        values = json.loads((folder / MANIFEST).read_text())
+        values = from_json(_read_some(folder / MANIFEST), allow_inf_nan=False)
         schema = int(values["schema_version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _corrupt(folder, f"its manifest cannot be read ({type(error).__name__})") from error
+        why = f"its manifest cannot be read ({type(error).__name__})"
+        raise corrupt(folder.name, why) from error
     if schema > SCHEMA_VERSION:
         raise ReleaseTooNew(
             f"Release '{folder.name}' has layout {schema}; this canfuse knows {SCHEMA_VERSION}.",
@@ -150,7 +158,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return TypeAdapter(Manifest).validate_python(values)
     except ValidationError as error:
-        raise _corrupt(folder, "its manifest lacks fields or has wrong ones") from error
+        raise corrupt(folder.name, "its manifest lacks fields or has wrong ones") from error
 
 
 def verify(folder: Path) -> Manifest:
@@ -167,23 +175,34 @@ def verify(folder: Path) -> Manifest:
             "Train it again.",
         )
     if _inventory(folder) != {name: dict(facts) for name, facts in manifest.files.items()}:
-        raise _corrupt(folder, "its files are not those that the manifest lists")
+        raise corrupt(folder.name, "its files are not those that the manifest lists")
     if content_digest(manifest) != manifest.version:
-        raise _corrupt(folder, "its version is not the digest of its content")
+        raise corrupt(folder.name, "its version is not the digest of its content")
     return manifest
 
 
+def corrupt(name: str, why: str) -> ReleaseCorrupt:
+    """The error for a release that is not what it says."""
+    return ReleaseCorrupt(
+        f"Release '{name}' is corrupt: {why}.", "Publish it again, or point the alias elsewhere."
+    )
+
+
+def _read_some(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST_MANIFEST:
+        raise ValueError("it is too large")
+    return path.read_bytes()
+
+
 def _inventory(folder: Path) -> dict[str, dict[str, Any]]:
-    files = sorted(p for p in folder.rglob("*") if not p.is_dir() and p.name != MANIFEST)
-    return {p.relative_to(folder).as_posix(): _facts(p) for p in files}
+    files = sorted(p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir())
+    for path in files:
+        if path.is_symlink() or not path.is_file():
+            # A link leads elsewhere, and a device or a pipe may never come to its end.
+            raise corrupt(folder.name, f"{path.name[:80]} is no ordinary file")
+    own = (p for p in files if p != folder / MANIFEST)
+    return {p.relative_to(folder).as_posix(): _facts(p) for p in own}
 
 
 def _facts(path: Path) -> dict[str, Any]:
     return {"sha256": file_digest(path), "size": path.stat().st_size}
-
-
-def _corrupt(folder: Path, why: str) -> ReleaseCorrupt:
-    return ReleaseCorrupt(
-        f"Release '{folder.name}' is corrupt: {why}.",
-        "Publish it again, or point the alias elsewhere.",
-    )

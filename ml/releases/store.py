@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ml.errors import CanfuseError, Conflict, InvalidInput, NotFound
 from ml.files import copy_folder_atomically, write_atomically
-from ml.releases.manifest import MANIFEST, Manifest, read_manifest, verify
+from ml.releases.manifest import MANIFEST, Manifest, corrupt, read_manifest, verify
 
 if TYPE_CHECKING:
     from ml.scoring import Scorer
@@ -92,7 +92,7 @@ class ReleaseStore:
         _check_name(reference)
         alias = self.root / "aliases" / reference
         if alias.is_file():
-            return alias.read_text().strip()
+            return _pointed_at(alias)
         if VERSION.fullmatch(reference) and (self.root / reference).is_dir():
             return reference
         fitting = [p.name for p in self.root.glob(f"{reference}*") if VERSION.fullmatch(p.name)]
@@ -129,10 +129,15 @@ class ReleaseStore:
         """Check every file of the release, see `ml.releases.manifest.verify`."""
         return verify(self.path(reference))
 
-    def load(self, reference: str) -> Scorer:
+    def load(self, reference: str, *, warm: bool = False) -> Scorer:
         """Verify a release and load it for scoring.
 
+        Args:
+            reference: an alias, a version or the beginning of one.
+            warm: score a little traffic with it, so that the first request need not wait.
+
         Raises:
+            ReleaseCorrupt: its files are not what it says, or cannot be what it says.
             Conflict: the release holds experts only.
         """
         from ml.scoring import Scorer  # noqa: PLC0415 - keeps torch out of programs that only look
@@ -143,12 +148,20 @@ class ReleaseStore:
                 f"Release {manifest.version} holds experts only and cannot score.",
                 "Train a fusion on them: `canfuse train fusion experts.release=…`.",
             )
-        return Scorer.load(self.root / manifest.version, manifest)
+        try:
+            scorer = Scorer.load(self.root / manifest.version, manifest)
+            if warm:
+                scorer.warm()
+        except Exception as error:
+            # A bundle can be forged as a whole, and then anything may trip over what is in it.
+            why = " ".join(str(error).split())[:200] or type(error).__name__
+            raise corrupt(manifest.version, f"it cannot be loaded: {why}") from error
+        return scorer
 
     def aliases(self) -> dict[str, str]:
         """Every alias and the version it points at."""
         files = [p for p in (self.root / "aliases").glob("*") if NAME.fullmatch(p.name)]
-        return {p.name: p.read_text().strip() for p in sorted(files)}
+        return {p.name: _pointed_at(p) for p in sorted(files) if _points(p)}
 
     def point(self, alias: str, reference: str) -> None:
         """Move an alias, in one step.
@@ -169,6 +182,23 @@ def _check_name(name: str) -> None:
             f"{name!r} names no release.",
             "Use lower-case letters, digits, '.', '_' and '-', at most 64.",
         )
+
+
+def _points(alias: Path) -> bool:
+    return VERSION.fullmatch(_content(alias)) is not None
+
+
+def _pointed_at(alias: Path) -> str:
+    if not _points(alias):
+        raise NoRelease(
+            f"The alias '{alias.name}' names no release.", "Point it at one: PUT /aliases/{name}."
+        )
+    return _content(alias)
+
+
+def _content(alias: Path) -> str:
+    with alias.open("rb") as file:
+        return file.read(64).decode("ascii", "replace").strip()
 
 
 def _readable(folder: Path) -> Manifest | None:

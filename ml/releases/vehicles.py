@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ml.can.profiles import VehicleProfile
 from ml.can.profiles.enrolment import Enrolment, Stretch
+from ml.errors import InvalidInput
 
 VEHICLES = "vehicles.json"
 
@@ -26,16 +27,29 @@ def save_vehicles(folder: Path, enrolments: Mapping[str, Enrolment]) -> None:
 
 
 def load_vehicles(folder: Path) -> dict[str, Enrolment]:
-    """Read what `save_vehicles` wrote, by car."""
+    """Read what `save_vehicles` wrote, by car.
+
+    Raises:
+        InvalidInput: a profile is none, or not the one that is named.
+    """
     cars = json.loads((folder / VEHICLES).read_text())
     return {
         car: Enrolment(
             car,
             tuple(Stretch(**stretch) for stretch in facts["stretches"]),
-            VehicleProfile.load(_file(folder, facts["profile"])),
+            _profile(folder, facts["profile"]),
         )
         for car, facts in cars.items()
     }
+
+
+def _profile(folder: Path, version: str) -> VehicleProfile:
+    # Looked for in the folder rather than put into a path, out of which the name might lead.
+    files = [path for path in (folder / "profiles").iterdir() if path.stem == version]
+    profile = VehicleProfile.load(files[0]) if files else None
+    if profile is None or profile.version != version:
+        raise InvalidInput(f"There is no profile {version[:80]!r}.", "Train the release again.")
+    return profile
 
 
 def _file(folder: Path, version: str) -> Path:
