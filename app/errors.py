@@ -100,6 +100,12 @@ class Busy(Unavailable):
     slug = "busy"
 
 
+class TooManyRequests(Unavailable):
+    """The API key has made as many requests as it may."""
+
+    slug = "too-many-requests"
+
+
 class NotReady(Unavailable):
     """The service cannot do its work just now."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import socket
 
+from app.keys.store import KeyStore
 from app.settings import Settings
 from ml.errors import Conflict, InvalidInput
+from workers.jobs import open_store
 
 
 class PortTaken(Conflict):
@@ -25,14 +27,14 @@ def listen(settings: Settings) -> socket.socket:
     """Take the address to serve at.
 
     Raises:
-        OpenToAll: the address is reachable from elsewhere and no keys are configured.
+        OpenToAll: the address is reachable from elsewhere and there is no valid key.
         PortTaken: another program listens there.
         InvalidInput: there is no such address here.
     """
-    if not settings.loopback_only and not settings.api_keys:
+    if not settings.loopback_only and not _has_keys(settings):
         raise OpenToAll(
-            f"Listening on {settings.host} would let anybody in, as no API keys are configured.",
-            "Set CANFUSE_API_KEYS, or listen on 127.0.0.1.",
+            f"Listening on {settings.host} would let anybody in, as there are no API keys.",
+            "Make one with `canfuse keys create`, set CANFUSE_API_KEYS, or listen on 127.0.0.1.",
         )
     address = (settings.host, settings.port)
     try:
@@ -40,6 +42,16 @@ def listen(settings: Settings) -> socket.socket:
         return socket.create_server(address, family=family, backlog=2048)
     except OSError as error:
         raise _refusal(settings, error) from error
+
+
+def _has_keys(settings: Settings) -> bool:
+    if settings.api_keys:
+        return True
+    engine = open_store(settings).engine
+    try:
+        return KeyStore(engine).exist(valid=True)
+    finally:
+        engine.dispose()
 
 
 def address_of(sock: socket.socket) -> str:

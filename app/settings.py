@@ -21,12 +21,14 @@ class Settings(WorkerSettings):
     """Where the service listens, what it takes, and how patient it is.
 
     Attributes:
-        host: address to listen on; another than loopback needs `api_keys`.
+        host: address to listen on; another than loopback needs keys.
         port: port to listen on; 0 takes any that is free.
         metrics_port: port at `metrics_host` for the API's metrics; 0 for none.
-        api_keys: who may do what, as `name:scope+scope:sha256hex` entries separated by commas.
+        api_keys: who may do what, as `name:scope+scope:sha256hex` entries separated by commas;
+            further ones are made with `canfuse keys create`.
+        key_rate: requests that a key may make in a minute, unless it was made for more or fewer.
         allowed_hosts: names by which the service may be called beside the loopback's own; by
-            default none without keys, any with keys.
+            default none on loopback without keys, otherwise any.
         max_body_bytes: size of a JSON body that is taken.
         max_columns_bytes: size of JSON columns to score that is taken.
         max_log_bytes: size of a log that is taken.
@@ -52,6 +54,7 @@ class Settings(WorkerSettings):
     port: int = Field(default=8000, ge=0, le=65_535)
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = ()
+    key_rate: int = Field(default=12_000, ge=1)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     max_body_bytes: int = Field(default=1 << 20, ge=1)
     max_columns_bytes: int = Field(default=32 << 20, ge=1)
@@ -95,7 +98,7 @@ class Settings(WorkerSettings):
     @property
     def host_names(self) -> tuple[str, ...]:
         """Names by which the service may be called."""
-        if self.api_keys and not self.allowed_hosts:
+        if (self.api_keys or not self.loopback_only) and not self.allowed_hosts:
             return ("*",)
         return (*self.allowed_hosts, *LOOPBACK_HOSTS, self.host)
 

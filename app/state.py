@@ -10,12 +10,16 @@ from fastapi import Depends, Request
 
 from app.health.metrics import Metrics
 from app.jobs.follow import Streams
+from app.keys.rates import RateLimits
+from app.keys.ring import KeyRing
+from app.keys.store import KeyStore
 from app.releases.holder import ReleaseHolder
 from app.scoring.gate import Gate
 from app.settings import Settings
 from app.vehicles.seen import Vehicles
 from ml.can.profiles.store import ProfileStore
 from ml.releases import ReleaseStore
+from workers.broker_setup import broker_url
 from workers.jobs import JobStore, open_store
 
 
@@ -24,6 +28,8 @@ class Services:
     """The parts that endpoints work with.
 
     Attributes:
+        keys: who may do what.
+        rates: how often each key may be used.
         holder: the releases that are loaded.
         vehicles: the enrolled vehicles.
         gate: lets so many scorings run, and so many wait.
@@ -32,6 +38,8 @@ class Services:
     """
 
     settings: Settings
+    keys: KeyRing
+    rates: RateLimits
     jobs: JobStore
     releases: ReleaseStore
     holder: ReleaseHolder
@@ -64,7 +72,11 @@ def open_services(settings: Settings, metrics: Metrics, stopping: asyncio.Event)
     metrics.watch("canfuse_release_in_use", "1 for the release in use.", "release", holder.in_use)
     holder.start()
     streams = Streams(settings.sse_streams)
-    return Services(settings, jobs, releases, holder, vehicles, gate, streams, metrics, stopping)
+    keys = KeyRing(settings.api_keys, KeyStore(jobs.engine), exposed=not settings.loopback_only)
+    rates = RateLimits(lambda: broker_url(settings), settings.key_rate)
+    return Services(
+        settings, keys, rates, jobs, releases, holder, vehicles, gate, streams, metrics, stopping
+    )
 
 
 def services(request: Request) -> Services:

@@ -12,6 +12,8 @@ from workers.records import Job, job_from
 from workers.tables import STATUSES, job_labels, jobs
 
 Page = tuple[list[Job], str | None]
+# Times are told to the microsecond, and asked for as they were told.
+_ROUNDING = 0.5e-6
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class Filter:
             labelled = (job_labels.c.job_id == jobs.c.id, job_labels.c.label == self.label)
             wanted.append(exists().where(*labelled))
         if self.created_after is not None:
-            wanted.append(jobs.c.created_at >= self.created_after.timestamp())
+            wanted.append(jobs.c.created_at >= self.created_after.timestamp() - _ROUNDING)
         if self.created_before is not None:
-            wanted.append(jobs.c.created_at < self.created_before.timestamp())
+            wanted.append(jobs.c.created_at < self.created_before.timestamp() - _ROUNDING)
         return wanted
 
 

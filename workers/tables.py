@@ -106,6 +106,20 @@ idempotency = Table(
     Column("created_at", Float, nullable=False),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    # SHA-256 of the key; the key itself is nowhere.
+    Column("digest", String(64), nullable=False),
+    Column("per_minute", Integer),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+)
+
 
 class now(FunctionElement[float]):  # noqa: N801 - reads as the SQL function that it is
     """The database's clock: one clock judges every lease, whichever host holds it."""

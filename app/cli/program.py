@@ -19,6 +19,7 @@ from app.cli.commands import (
     enrol,
     evaluate,
     jobs,
+    keys,
     presets,
     protocol,
     releases,
@@ -45,7 +46,7 @@ program = typer.Typer(
 )
 for _module in (up, demo, verify, enrol, score, evaluate, protocol):
     _module.register(program)
-for _group in (train, data, cache, jobs, releases, vehicles):
+for _group in (train, data, cache, jobs, releases, vehicles, keys):
     program.add_typer(_group.group)
 presets.register(program)
 

@@ -28,6 +28,7 @@ _SLUG_STATUS = {
     "idempotency-key-reused": 422,
     "queue-full": 429,
     "busy": 429,
+    "too-many-requests": 429,
     "release-corrupt": 409,
     "profile-corrupt": 409,
 }
@@ -58,7 +59,7 @@ _DESCRIPTIONS = {
     415: "The body is of a type that is not read here.",
     416: "The file does not reach that far.",
     422: "What was given cannot be used as it is; `detail` and `hint` say why.",
-    429: "Too much is under way; try again after `Retry-After` seconds.",
+    429: "Too much is under way, or asked with this key; try again after `Retry-After` seconds.",
     503: "A part that is needed is missing just now.",
 }
 
@@ -114,11 +115,13 @@ def problem_response(
         request_id=scope.get("request_id", ""),
     )
     wait = str(error.extra.get("retry_after", RETRY_SECONDS))
-    retry = {"Retry-After": wait} if kind.status in {429, 503} else {}
+    told = {"Retry-After": wait} if kind.status in {429, 503} else {}
+    if kind.status == 401:
+        told["WWW-Authenticate"] = 'X-API-Key realm="canfuse"'
     return Response(
         problem.model_dump_json(fallback=str),
         kind.status,
-        {**retry, **(headers or {})},
+        {**told, **(headers or {})},
         PROBLEM_JSON,
     )
 

@@ -29,7 +29,7 @@ def test_a_taken_port_is_one_clear_error(tmp_path):
 
 @pytest.mark.parametrize("host", [ANY_ADDRESS, "::", "192.0.2.1", "example.org"])
 def test_without_keys_only_loopback_is_served(tmp_path, host):
-    with pytest.raises(OpenToAll, match="no API keys"):
+    with pytest.raises(OpenToAll, match="there are no API keys"):
         listen(Settings(home=tmp_path, host=host, port=0))
 
 

@@ -6,7 +6,7 @@ from cli_kit import SOON, started
 
 COMMANDS = (
     *("up", "demo", "verify", "enrol", "score", "evaluate", "presets", "rewards"),
-    *("train", "data", "cache", "jobs", "releases", "vehicles"),
+    *("train", "data", "cache", "jobs", "releases", "vehicles", "keys"),
 )
 
 
@@ -21,6 +21,7 @@ def test_help_names_every_command(cli):
         *("up", "demo", "verify", "enrol", "score", "evaluate", "presets"),
         *("train fusion", "train experts", "data convert", "cache build", "jobs submit"),
         *("releases alias", "vehicles list", "vehicles show", "vehicles delete"),
+        *("keys create", "keys list", "keys revoke"),
     ],
 )
 def test_every_command_explains_itself(cli, command):

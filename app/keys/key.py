@@ -1,4 +1,4 @@
-"""API keys: who may do what."""
+"""An API key as the service knows it: by what it hashes to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Self, get_args
 
 Scope = Literal["read", "score", "jobs", "vehicles", "admin"]
@@ -22,12 +22,14 @@ class ApiKey:
     Attributes:
         name: whose it is, for the log.
         scopes: what it allows; `admin` allows everything.
-        digest: SHA-256 of the key.
+        digest: SHA-256 of the key, which is random and long: nothing slower would make it safer.
+        per_minute: requests that it may make in a minute; None leaves that to the settings.
     """
 
     name: str
     scopes: frozenset[str]
-    digest: bytes
+    digest: bytes = field(repr=False)
+    per_minute: int | None = None
 
     @classmethod
     def parse(cls, entry: str) -> Self:
@@ -52,8 +54,13 @@ class ApiKey:
         return scope in self.scopes or "admin" in self.scopes
 
 
+def digest_of(presented: str) -> bytes:
+    """What a key is known by."""
+    return hashlib.sha256(presented.encode()).digest()
+
+
 def find_key(keys: Sequence[ApiKey], presented: str) -> ApiKey | None:
     """The key that was presented, compared with every one so that time tells nothing."""
-    digest = hashlib.sha256(presented.encode()).digest()
+    digest = digest_of(presented)
     matches = [hmac.compare_digest(digest, key.digest) for key in keys]
     return next((key for key, same in zip(keys, matches, strict=True) if same), None)
