@@ -60,6 +60,18 @@ class Unavailable(CanfuseError):
     slug = "unavailable"
 
 
+class DiskFull(Unavailable):
+    """There is no room left to write."""
+
+    slug = "disk-full"
+
+
+class OutOfMemory(Unavailable):
+    """There is not enough memory for what was asked."""
+
+    slug = "out-of-memory"
+
+
 class Cancelled(CanfuseError):
     """The work was asked to stop and did."""
 

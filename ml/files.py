@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -25,18 +27,27 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def copy_folder_atomically(source: Path, target: Path) -> None:
     """Copy a folder so that `target` appears whole or not at all; an existing one stays."""
-    if target.exists():
-        return
+    if not target.exists():
+        with folder_copy(source, target) as appear:
+            appear()
+
+
+@contextmanager
+def folder_copy(source: Path, target: Path) -> Iterator[Callable[[], None]]:
+    """Copy a folder beside `target`; it appears there, in one step, when what is given is called.
+
+    Without that call nothing is left behind. A folder that has appeared meanwhile stays.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
         shutil.copytree(source, temporary)
         for path in temporary.rglob("*"):
             sync_folder(path)
         sync_folder(temporary)
-        _rename_unless_taken(temporary, target)
+        yield lambda: _rename_unless_taken(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    sync_folder(target.parent)
 
 
 def sync_folder(path: Path) -> None:
@@ -55,3 +66,4 @@ def _rename_unless_taken(temporary: Path, target: Path) -> None:
         # Somebody else brought the same content first.
         if not target.exists():
             raise
+    sync_folder(target.parent)

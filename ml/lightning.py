@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +13,20 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-from safetensors.torch import load_file, save
 from typing_extensions import override
 
 from ml.batches import EPOCHS_APART, EpochLoader
+from ml.checkpoints import (
+    LAST,
+    CheckpointPairs,
+    Warn,
+    best_of,
+    furthest,
+    read_weights,
+    stopped_early,
+    write_weights,
+)
 from ml.context import Span
-from ml.files import write_atomically
 
 TRAINED = "trained.safetensors"
 
@@ -61,21 +70,19 @@ class Fit:
     ) -> None:
         """Train the module and leave it with its best weights, in evaluation mode.
 
-        A finished training found in the folder is loaded, an unfinished one goes on from
-        `last.ckpt` with the result that it would have had without the interruption.
+        A finished training found in the folder is loaded, an unfinished one goes on from its last
+        checkpoint that is whole, with the result that it would have had without the interruption.
 
         Raises:
             Cancelled: the run was asked to stop.
         """
-        trained = self.folder / TRAINED
-        if not trained.exists():
-            best = self._best(module, train, validation, progress)
-            module.load_state_dict(
-                torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-            )
-            state = {name: value.cpu().contiguous() for name, value in module.state_dict().items()}
-            write_atomically(trained, save(state))
-        module.load_state_dict(load_file(trained))
+        warn = partial(progress.context.log, level="warning")
+        weights = read_weights(self.folder / TRAINED, warn)
+        if weights is None:
+            best = self._best(module, train, validation, progress, warn)
+            weights = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
+            write_weights(self.folder / TRAINED, weights)
+        module.load_state_dict(weights)
         module.eval()
 
     def _best(
@@ -84,20 +91,21 @@ class Fit:
         train: EpochLoader[Any],
         validation: EpochLoader[Any],
         progress: Span,
-    ) -> str:
+        warn: Warn,
+    ) -> Path:
         """Fit, or find that an earlier run stopped early; the path of the best checkpoint."""
-        last = self.folder / "checkpoints" / "last.ckpt"
-        if last.exists() and (done := _stopped_early(last)):
-            return done
-        best = self._checkpoints()
+        found = furthest(self.folder / "checkpoints", warn)
+        if found and stopped_early(found[1]):
+            return best_of(found[1])
+        best = self._best_checkpoint()
         self._trainer(best, progress).fit(
             module,
             train,
             validation,
-            ckpt_path=str(last) if last.exists() else None,
+            ckpt_path=str(found[0]) if found else None,
             weights_only=True,
         )
-        return best.best_model_path
+        return Path(best.best_model_path)
 
     def _trainer(self, best: ModelCheckpoint, progress: Span) -> pl.Trainer:
         warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")
@@ -107,10 +115,12 @@ class Fit:
             max_epochs=self.max_epochs,
             callbacks=[
                 best,
+                self._last_checkpoint(),
                 EarlyStopping(self.monitor, mode=self.mode, patience=self.patience),
                 ProgressRelay(progress, f"train {self.name}"),
                 EpochSeed(self.seed),
             ],
+            plugins=[CheckpointPairs()],
             logger=[
                 CSVLogger(self.folder, name="csv"),
                 TensorBoardLogger(self.folder, name="", version="tensorboard"),
@@ -122,14 +132,21 @@ class Fit:
             log_every_n_steps=1_000_000,  # values are logged by the epoch
         )
 
-    def _checkpoints(self) -> ModelCheckpoint:
+    def _best_checkpoint(self) -> ModelCheckpoint:
         return ModelCheckpoint(
             self.folder / "checkpoints",
             filename=f"{self.name}_epoch{{epoch:02d}}_{self.shown}{{{self.shown}:.4f}}",
             auto_insert_metric_name=False,
             monitor=self.monitor,
             mode=self.mode,
-            save_last=True,
+        )
+
+    def _last_checkpoint(self) -> ModelCheckpoint:
+        """What `save_last` would write only when an epoch was the best so far."""
+        return ModelCheckpoint(
+            self.folder / "checkpoints",
+            filename=LAST.removesuffix(".ckpt"),
+            enable_version_counter=False,
         )
 
 
@@ -186,12 +203,3 @@ class EpochSeed(pl.Callback):
 def training_device() -> torch.device:
     """The device that a training started now will use."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _stopped_early(last: Path) -> str:
-    """The best checkpoint of a training that early stopping ended, "" where it would go on."""
-    callbacks = torch.load(last, map_location="cpu", weights_only=True)["callbacks"]
-    state = {name.partition("{")[0]: values for name, values in callbacks.items()}
-    if not state["EarlyStopping"]["stopped_epoch"]:
-        return ""
-    return str(state["ModelCheckpoint"]["best_model_path"])

@@ -30,6 +30,7 @@ class Watch:
     Attributes:
         lost: the lease is gone; nothing may be written any more.
         asked: the process was asked to stop, be it for a cancel or for our own end.
+        late: it was asked because it took longer than a job of its kind may.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Watch:
     ) -> None:
         self.lost = False
         self.asked = False
+        self.late = False
         self._lease, self._child, self._relay = lease, child, relay
         self._settings = settings
         self._leaving = leaving
         self._over = threading.Event()
+        self._began = time.monotonic()
         self._renewed = lease.since
         self._asked_at = 0.0
         self._flushing = threading.Lock()
@@ -104,6 +107,9 @@ class Watch:
     def _tick(self) -> None:
         if self._leaving.is_set():
             self._ask()
+        if time.monotonic() - self._began > self._settings.seconds_for(self._lease.kind):
+            self.late = True
+            self._ask()
         if self.asked:
             self._press()
         self._child.ended()
@@ -112,6 +118,7 @@ class Watch:
             if self._lease.renew() == "cancelling":
                 self._ask()
             self._renewed = began
+            self._child.reassure()
         self.flush()
 
     def _ask(self) -> None:

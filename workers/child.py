@@ -23,6 +23,7 @@ from workers.tether import tethered
 
 EXIT_OK = 0
 TAIL_BYTES = 4_000
+OOM_SCORE = "500"  # of 1000, on top of the memory in use
 _POLL_SECONDS = 0.02
 
 
@@ -30,7 +31,8 @@ class Child:
     """One attempt's process, started on construction.
 
     It ends when it is done, when it is told to, and whenever we end: by the end of its standard
-    input, and by the kernel should it not listen.
+    input, and by the kernel should it not listen. It ends by itself, too, when it hears nothing
+    from us for as long as a lease lasts: we may be frozen, and the job somebody else's by then.
 
     Raises:
         Unavailable: the process of an earlier attempt still works in the folder.
@@ -56,6 +58,10 @@ class Child:
                     # The folder stays taken for as long as the process lives.
                     pass_fds=[lock.fileno()],
                 )
+        if self._process.stdin is not None:
+            # A process that does not read must not hold up those who watch over it.
+            os.set_blocking(self._process.stdin.fileno(), False)
+        _offer_to_kernel(self.pid)
 
     @property
     def pid(self) -> int:
@@ -79,10 +85,11 @@ class Child:
 
     def ask_to_stop(self) -> None:
         """Ask it to stop by itself."""
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._process.stdin.write(b"cancel\n")
-                self._process.stdin.flush()
+        self._tell(b"cancel\n")
+
+    def reassure(self) -> None:
+        """Tell it that its lease was renewed."""
+        self._tell(b"renewed\n")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole group, unless that has been ended."""
@@ -115,6 +122,11 @@ class Child:
             log.seek(max(self._start, size - TAIL_BYTES))
             return log.read().decode(errors="replace").replace("\x00", "\ufffd")
 
+    def _tell(self, line: bytes) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                os.write(self._process.stdin.fileno(), line)
+
     def _has_exited(self) -> bool:
         """Whether it has exited; it is not reaped by asking."""
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -125,8 +137,15 @@ def _kill_group(leader: int, number: signal.Signals) -> None:
         os.killpg(leader, number)
 
 
+def _offer_to_kernel(pid: int) -> None:
+    """Where memory runs out, the kernel is to kill the work and not those who look after it."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text(OOM_SCORE)
+
+
 def _command(kind: str, config: Path, workdir: Path, settings: Settings) -> list[str]:
-    places = ["--config", config, "--workdir", workdir, "--home", settings.home]
+    places: list[object] = ["--config", config, "--workdir", workdir, "--home", settings.home]
+    places += ["--patience", settings.lease_seconds]
     for folder in settings.data_dirs:
         places += ["--data-dir", folder]
     return [sys.executable, "-m", "ml.pipelines", kind, *map(str, places)]

@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool
 from ml.errors import InvalidInput, Unavailable
 from workers.database_errors import DatabaseUnavailable, PatientPool, explain
 
-PATIENCE = 7.5  # seconds, half of the usual lease
+PATIENCE = 5.0  # seconds, half of the usual lease
 CONNECT_SECONDS = 5
 
 

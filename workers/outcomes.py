@@ -89,7 +89,13 @@ def _columns(status: Status, result: dict[str, Any] | None, error: Error | None)
 def _exhausted(error: Error | None, attempts: int) -> Error:
     last = error or {"type": "crash", "detail": "The attempt ended without a word."}
     detail = f"All {attempts} attempts were lost. The last one: {last['detail']}"
-    return {**last, "detail": detail, "hint": "Look at the job's log, then submit it again."}
+    return {
+        **last,
+        "type": "attempts-exhausted",
+        "cause": last["type"],
+        "detail": detail,
+        "hint": "Look at the job's log, then submit it again.",
+    }
 
 
 def _close_attempt(

@@ -7,33 +7,32 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select, update
 
 from workers.broker_setup import broker_url
 from workers.database import DatabaseUnavailable, reading
 from workers.jobs import JobStore
-from workers.outcomes import settle
 from workers.queue import announce, depth
-from workers.records import QUEUES, LeaseLost
+from workers.records import QUEUES
 from workers.settings import Settings
-from workers.tables import HELD, jobs, now
+from workers.silence import Silence, expire, held
+from workers.tables import jobs, now
 
 _log = logging.getLogger(__name__)
-_EXPIRED = {
-    "type": "lease-expired",
-    "detail": "The worker that ran the job fell silent.",
-    "hint": "See that worker's log.",
-}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reconciler:
     """Looks after the jobs of a store."""
 
     store: JobStore
     settings: Settings
+    silence: Silence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.silence = Silence(self.settings.lease_seconds, 2 * self.settings.heartbeat_seconds)
 
     def run(self, stop: threading.Event) -> None:
         """Reconcile again and again until told to stop."""
@@ -47,8 +46,9 @@ class Reconciler:
             stop.wait(self.settings.reconcile_seconds)
 
     def once(self) -> None:
-        """End expired leases, then ring for the jobs that nobody was told of."""
-        expire_leases(self.store)
+        """End the leases of those who fell silent, then ring for the jobs nobody was told of."""
+        for lease in self.silence.over(held(self.store)):
+            expire(self.store, lease)
         url = broker_url(self.settings)
         for queue in QUEUES:
             self._ring_for(queue, url)
@@ -87,32 +87,8 @@ class Reconciler:
 
     def _silent(self) -> tuple[ColumnElement[bool], ...]:
         """Queued jobs that no bell was rung for lately; submitting one rings it once."""
-        long_ago = now() - self.settings.ring_seconds
+        rang_at = func.coalesce(jobs.c.rang_at, jobs.c.created_at)
+        # A bell of the future was rung before the database's clock was set back.
+        lately = rang_at.between(now() - self.settings.ring_seconds, now())
         never_since = and_(jobs.c.rang_at.is_(None), jobs.c.attempt > 0)
-        quiet = func.coalesce(jobs.c.rang_at, jobs.c.created_at) < long_ago
-        return (jobs.c.status == "queued", or_(quiet, never_since))
-
-
-def expire_leases(store: JobStore) -> int:
-    """End the attempts whose holders fell silent: back to the queue, failed, or cancelled.
-
-    Returns:
-        How many this call has ended.
-    """
-    over = jobs.c.lease_expires_at < now()
-    query = select(jobs.c.id, jobs.c.attempt).where(jobs.c.status.in_(HELD), over)
-    with reading(store.engine).begin() as connection:
-        expired = connection.execute(query).all()
-    return sum(_expire(store, row.id, row.attempt) for row in expired)
-
-
-def _expire(store: JobStore, job_id: str, token: int) -> bool:
-    try:
-        with store.engine.begin() as connection:
-            over = jobs.c.lease_expires_at < now()
-            status = settle(connection, job_id, token, "lost", over, error=_EXPIRED)
-    except LeaseLost:
-        # Its holder woke up, or another reconciler was quicker.
-        return False
-    _log.warning("job %s: the lease of attempt %d expired; now %s", job_id, token, status)
-    return True
+        return (jobs.c.status == "queued", or_(not_(lately), never_since))

@@ -16,6 +16,7 @@ from ml.telemetry.logs import LogFormat
 
 BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://")
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+JobSeconds = Annotated[float, Field(gt=0, le=31_536_000)]
 
 
 class Settings(BaseSettings):
@@ -31,6 +32,8 @@ class Settings(BaseSettings):
         grace_seconds: how long a job may take to stop by itself, and again after SIGTERM.
         reconcile_seconds: how often forgotten jobs are looked for.
         ring_seconds: a queued job whose message is older than that may be announced again.
+        job_seconds: how long an attempt of a job may take before it is ended and the job fails.
+        kind_seconds: the same for single kinds, as JSON: {"fusion": 604800}.
         max_attempts: how many attempts of a job may be lost before it fails.
         max_queued: how many jobs may wait before new ones are refused.
         threads: compute threads of one job: "half" or "all" of the cores, or a number.
@@ -51,11 +54,13 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         default=None, validation_alias=AliasChoices("CANFUSE_REDIS_URL", "REDIS_URL")
     )
-    lease_seconds: Seconds = 15.0
-    heartbeat_seconds: Seconds = 3.0
+    lease_seconds: Seconds = 10.0
+    heartbeat_seconds: Seconds = 2.0
     grace_seconds: Seconds = 10.0
-    reconcile_seconds: Seconds = 5.0
+    reconcile_seconds: Seconds = 2.0
     ring_seconds: Seconds = 30.0
+    job_seconds: JobSeconds = 259_200.0
+    kind_seconds: dict[str, JobSeconds] = {}
     max_attempts: int = Field(default=3, ge=1)
     max_queued: int = Field(default=100, ge=1)
     threads: Literal["half", "all"] | Annotated[int, Field(ge=1)] = "half"
@@ -115,6 +120,10 @@ class Settings(BaseSettings):
     def broker_folder(self) -> Path:
         """Where the embedded broker lives."""
         return self.home / "broker"
+
+    def seconds_for(self, kind: str) -> float:
+        """How long an attempt of a job of this kind may take."""
+        return self.kind_seconds.get(kind, self.job_seconds)
 
     @property
     def secrets(self) -> tuple[str, ...]:

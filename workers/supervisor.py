@@ -8,10 +8,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ml.errors import CanfuseError
-from ml.releases import ReleaseStore
+from ml.releases.store import Incoming, ReleaseStore
 from workers import telemetry
 from workers.attempt import Watch
 from workers.broker_setup import broker_url
@@ -19,7 +20,7 @@ from workers.child import EXIT_OK, Child
 from workers.database import DatabaseUnavailable
 from workers.jobs import JobStore
 from workers.leases import Lease
-from workers.mishaps import crash, mishap
+from workers.mishaps import crash, mishap, timeout
 from workers.queue import announce
 from workers.records import LeaseLost, Status
 from workers.relay import Relay
@@ -80,7 +81,7 @@ class Supervisor:
         try:
             child = Child(lease.kind, lease.config, workdir, self._settings)
         except (CanfuseError, OSError) as error:
-            return lease.end("lost", mishap(f"The job's process did not start: {error}"))
+            return lease.end(*mishap("The job's process did not start", error))
         relay = Relay()
         try:
             with Watch(lease, child, relay, self._settings, self.leaving) as watch:
@@ -104,6 +105,9 @@ class Supervisor:
         if relay.error is not None:
             # What a pipeline refuses, or breaks on by an exception, it would meet again.
             return lease.end("failed", relay.error)
+        if watch.late:
+            limit = self._settings.seconds_for(lease.kind)
+            return lease.end("failed", timeout(lease.kind, limit))
         if watch.asked:
             # A cancel ends the job whatever the outcome; else it was our own leave-taking.
             return lease.end("handed-back")
@@ -111,27 +115,35 @@ class Supervisor:
 
     def _succeed(self, lease: Lease, result: dict[str, Any]) -> Status:
         try:
-            version = self._add_release(lease, result)
-            return lease.succeed(result, version, lambda: self._point(result.get("alias"), version))
+            with self._incoming(lease, result) as release:
+                version = release.version if release else result.get("release")
+                return lease.succeed(
+                    result, version, lambda: self._publish(release, result.get("alias"), version)
+                )
         except (LeaseLost, DatabaseUnavailable):
             raise
         except CanfuseError as error:
             return lease.end("failed", error.to_dict())
         except OSError as error:
-            return lease.end("lost", mishap(f"The release could not be published: {error}"))
+            return lease.end(*mishap("The release could not be published", error))
 
-    def _add_release(self, lease: Lease, result: dict[str, Any]) -> str | None:
-        """Bring what the job has staged into the store; what it only names is there already.
+    def _incoming(
+        self, lease: Lease, result: dict[str, Any]
+    ) -> AbstractContextManager[Incoming | None]:
+        """Copy what the job has staged to the store's doorstep; what it only names is in already.
 
         Before the outcome is recorded, because copying takes a while and the database would be
-        locked meanwhile. Nothing points at it yet, so it does no harm should the job be lost.
+        locked meanwhile. It enters with the outcome, so an attempt that is overtaken while it
+        copies leaves nothing.
         """
         staged = self._settings.workspace.jobs / lease.job_id / "release"
         if result.get("release") and staged.is_dir() and lease.renew() == "running":
-            return self._releases.add(staged)
-        return result.get("release")
+            return self._releases.incoming(staged)
+        return nullcontext()
 
-    def _point(self, alias: str | None, version: str | None) -> None:
+    def _publish(self, release: Incoming | None, alias: str | None, version: str | None) -> None:
+        if release is not None:
+            release.enter()
         if alias is not None and version is not None:
             self._releases.point(alias, version)
 

@@ -1,8 +1,9 @@
 """Runs one job as a child process: `python -m ml.pipelines KIND …`.
 
 Standard output carries one JSON event a line and nothing else. Standard input is the supervisor's
-hand: a line `cancel` asks the run to stop, and its end means that the supervisor is gone, at which
-the run ends at once so that no orphan keeps computing.
+hand: a line `cancel` asks the run to stop, any line is a sign of life, and its end means that the
+supervisor is gone, at which the run ends at once so that no orphan keeps computing. With
+`--patience` it ends, too, when the supervisor was silent for so long: others may have the job.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import select
 import sys
 import threading
-import traceback
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
+from ml.accidents import accident
 from ml.context import Context, Workspace
 from ml.errors import EXIT_REFUSED, Cancelled, CanfuseError
 from ml.pipelines.registry import pipeline
@@ -35,7 +37,8 @@ def main(argv: list[str] | None = None) -> int:
         workspace=Workspace(home=args.home, data_dirs=tuple(args.data_dir)),
         emit=lambda event: print(json.dumps(event), file=channel, flush=True),
     )
-    threading.Thread(target=_listen, args=(context.cancelled,), daemon=True).start()
+    listening = (context.cancelled, args.patience)
+    threading.Thread(target=_listen, args=listening, daemon=True).start()
     with from_environment("job", f"pipeline {args.kind}"):
         return _run(args.kind, args.config, context)
 
@@ -51,18 +54,9 @@ def _run(kind: str, config_file: Path, context: Context) -> int:
         context.emit({"event": "error", "error": error.to_dict()})
         return EXIT_REFUSED
     except Exception as error:  # noqa: BLE001 - the last line of defence reports whatever it was
-        traceback.print_exc(file=sys.stderr)
-        context.emit({"event": "error", "error": _crash(error)})
+        context.emit({"event": "error", "error": accident(error)})
         return EXIT_CRASHED
     return EXIT_OK
-
-
-def _crash(error: Exception) -> dict[str, Any]:
-    return {
-        "type": "crash",
-        "detail": f"{type(error).__name__}: {error}",
-        "hint": "See the job's log.",
-    }
 
 
 def _claim_stdout() -> TextIO:
@@ -72,9 +66,11 @@ def _claim_stdout() -> TextIO:
     return channel
 
 
-def _listen(cancelled: threading.Event) -> None:
-    for line in sys.stdin:
-        if line.strip() == "cancel":
+def _listen(cancelled: threading.Event, patience: float | None) -> None:
+    # Unbuffered, so that what was said and not yet read is seen by `select`.
+    hand = os.fdopen(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+    while select.select([hand], [], [], patience)[0] and (line := hand.readline()):
+        if line.strip() == b"cancel":
             cancelled.set()
     os._exit(EXIT_CANCELLED)
 
@@ -90,6 +86,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data-dir", type=Path, action="append", default=[], help="a folder of datasets"
     )
+    parser.add_argument("--patience", type=float, help="seconds of silence after which to end")
     return parser.parse_args(argv)
 
 

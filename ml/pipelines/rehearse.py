@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -31,7 +32,7 @@ class RehearsalConfig:
 def run(config: RehearsalConfig, context: Context) -> dict[str, Any]:
     """Count the steps, continuing where an earlier attempt stopped."""
     checkpoint = context.workdir / "rehearsal.txt"
-    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    done = _counted(checkpoint, context)
     resumed_from = done
     while done < config.steps:
         context.progress("rehearse", done / config.steps, f"step {done + 1} of {config.steps}")
@@ -42,6 +43,14 @@ def run(config: RehearsalConfig, context: Context) -> dict[str, Any]:
     if config.fail:
         raise InvalidInput("The rehearsal was told to fail.", "Submit it without `fail`.")
     return {"steps": done, "resumed_from": resumed_from}
+
+
+def _counted(checkpoint: Path, context: Context) -> int:
+    try:
+        return int(checkpoint.read_text()) if checkpoint.exists() else 0
+    except ValueError:
+        context.log(f"The checkpoint {checkpoint.name} is damaged; starting afresh.", "warning")
+        return 0
 
 
 KIND = Pipeline(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.errors import CanfuseError, Conflict, InvalidInput, NotFound
-from ml.files import copy_folder_atomically, write_atomically
+from ml.files import folder_copy, write_atomically
 from ml.releases.manifest import MANIFEST, Manifest, corrupt, read_manifest, verify
 
 if TYPE_CHECKING:
@@ -24,6 +27,25 @@ class NoRelease(NotFound):
     """Nothing has been published under that name yet."""
 
     slug = "no-release"
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A release on the doorstep.
+
+    Attributes:
+        version: of the release.
+        steps: what makes its folders appear, each in one step, the release itself last.
+    """
+
+    version: str
+    steps: Sequence[Callable[[], None]]
+
+    def enter(self) -> str:
+        """Bring it in; gives its version."""
+        for step in self.steps:
+            step()
+        return self.version
 
 
 class ReleaseStore:
@@ -65,14 +87,30 @@ class ReleaseStore:
         Returns:
             the version.
         """
-        manifest = verify(staged)
-        self.root.mkdir(parents=True, exist_ok=True)
+        with self.incoming(staged) as release:
+            return release.enter()
+
+    @contextmanager
+    def incoming(self, staged: Path) -> Iterator[Incoming]:
+        """Copy a staged bundle, which takes a while, so that it can enter the store in no time.
+
+        Nothing is left of it where it does not enter.
+
+        Args:
+            staged: see `add`.
+        """
+        version = verify(staged).version
         report = staged.parent / "report"
-        if report.is_dir():
-            self.reports.mkdir(parents=True, exist_ok=True)
-            copy_folder_atomically(report, self.reports / manifest.version)
-        copy_folder_atomically(staged, self.root / manifest.version)
-        return manifest.version
+        with ExitStack() as stack:
+            steps = [
+                stack.enter_context(folder_copy(source, target))
+                for source, target in (
+                    (report, self.reports / version),
+                    (staged, self.root / version),
+                )
+                if source.is_dir() and not target.exists()
+            ]
+            yield Incoming(version, steps)
 
     def versions(self) -> list[Manifest]:
         """Every readable release, newest first."""

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,6 +19,8 @@ from workers.database import connect, prepare
 from workers.jobs import JobStore, open_store
 from workers.settings import Settings
 from workers.supervisor import Supervisor
+
+DRILL_SITE = Path(__file__).parents[1] / "chaos" / "site"
 
 
 @pytest.fixture
@@ -86,6 +89,14 @@ def store(database_url):
     prepare(engine)
     yield JobStore(engine, max_attempts=3, max_queued=20)
     engine.dispose()
+
+
+@pytest.fixture
+def drill(own_store, monkeypatch):
+    """Submits a job of the kind `drill`, which workers that are started now know."""
+    paths = [str(DRILL_SITE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    return lambda **config: own_store.submit("drill", config)[0]
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from job_kit import rehearsal
+from job_kit import expire_leases, rehearsal
 
-from workers.reconciler import expire_leases
 from workers.records import LeaseLost
 
 

@@ -8,13 +8,12 @@ import threading
 from concurrent.futures import wait
 
 import pytest
-from job_kit import gone, outcomes, rehearsal, started
+from job_kit import expire_leases, gone, outcomes, rehearsal, started
 from sqlalchemy import update
 
 from ml.errors import Unavailable
 from workers.child import Child
 from workers.locking import FolderLock
-from workers.reconciler import expire_leases
 from workers.supervisor import Supervisor
 from workers.tables import jobs
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
-from job_kit import outcomes, rehearsal
+from job_kit import expire_leases, outcomes, rehearsal
 from sqlalchemy import select
 
 from workers.queue import depth
-from workers.reconciler import Reconciler, _expire, expire_leases
+from workers.reconciler import Reconciler
+from workers.silence import expire, held
 from workers.tables import attempts
 
 
@@ -40,9 +41,10 @@ def test_a_job_whose_holder_lives_is_left_alone(store):
 
 def test_a_holder_that_wakes_up_in_the_nick_of_time_keeps_its_job(store):
     job = rehearsal(store)
-    lease = store.lease(job.id, "w", 60)
-    # The reconciler saw it expired, and it was renewed before the reconciler could act.
-    assert not _expire(store, job.id, lease.token)
+    lease = store.lease(job.id, "w", 0)
+    (seen,) = held(store)
+    dataclasses.replace(lease, seconds=60).renew()
+    assert not expire(store, seen)
     assert store.get(job.id).status == "running"
 
 
@@ -63,7 +65,10 @@ def test_an_attempt_that_is_handed_back_does_not_count(store):
     for _ in range(5):
         assert store.lease(job.id, "w", 60).end("handed-back") == "queued"
     for expected in ("queued", "queued", "failed"):
-        assert store.lease(job.id, "w", 60).end("lost", {"detail": "boom"}) == expected
+        assert (
+            store.lease(job.id, "w", 60).end("lost", {"type": "crash", "detail": "boom"})
+            == expected
+        )
     assert store.get(job.id).attempt == 8
 
 

@@ -7,11 +7,10 @@ import itertools
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from job_kit import outcomes, rehearsal
+from job_kit import expire_leases, outcomes, rehearsal
 
 from workers.database import connect, prepare
 from workers.jobs import JobStore
-from workers.reconciler import expire_leases
 from workers.records import JobFinished, LeaseLost
 from workers.tables import TERMINAL
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import signal
 
 import pytest
-from job_kit import child_of, eventually, outcomes, rehearsal, started
+from job_kit import child_of, eventually, expire_leases, outcomes, rehearsal, started
 
 from ml.releases import ReleaseStore
 from ml.releases.manifest import seal
 from workers.mishaps import crash
-from workers.reconciler import expire_leases
 from workers.records import LeaseLost
 
 FOREVER = {"steps": 10_000, "seconds": 0.05}
