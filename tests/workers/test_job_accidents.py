@@ -24,13 +24,11 @@ def hurried(own_store, settings, leaving):
     return Supervisor(own_store, settings.model_copy(update=brief), leaving)
 
 
-def test_a_job_that_takes_longer_than_its_kind_may_is_ended_and_fails(
-    own_store, settings, hurried, pool
-):
+def test_a_job_that_takes_longer_than_its_kind_may_is_ended_and_fails(own_store, hurried, pool):
     """Guarantee: timeouts per kind; a job that takes too long is not tried again."""
     job = rehearsal(own_store, **FOREVER)
     run = pool.submit(hurried.run, job.id)
-    child = started(settings, job)
+    child = eventually(lambda: child_of(job), "the child")
     assert run.result() == "failed"
     assert gone(child.pid)
     error = own_store.get(job.id).error
@@ -38,13 +36,11 @@ def test_a_job_that_takes_longer_than_its_kind_may_is_ended_and_fails(
     assert outcomes(own_store, job) == ["queued", "running", "failed"]
 
 
-def test_a_job_that_takes_too_long_and_does_not_listen_is_killed(
-    own_store, settings, hurried, pool
-):
+def test_a_job_that_takes_too_long_and_does_not_listen_is_killed(own_store, hurried, pool):
     """Guarantee: a timeout ends a process that ignores it, after the grace time."""
     job = rehearsal(own_store, **FOREVER)
     run = pool.submit(hurried.run, job.id)
-    child = started(settings, job)
+    child = eventually(lambda: child_of(job), "the child")
     child.suspend()
     assert run.result() == "failed"
     assert gone(child.pid)

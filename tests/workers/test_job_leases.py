@@ -64,11 +64,9 @@ def test_an_attempt_that_is_handed_back_does_not_count(store):
     job = rehearsal(store)
     for _ in range(5):
         assert store.lease(job.id, "w", 60).end("handed-back") == "queued"
+    boom = {"type": "crash", "detail": "boom"}
     for expected in ("queued", "queued", "failed"):
-        assert (
-            store.lease(job.id, "w", 60).end("lost", {"type": "crash", "detail": "boom"})
-            == expected
-        )
+        assert store.lease(job.id, "w", 60).end("lost", boom) == expected
     assert store.get(job.id).attempt == 8
 
 
