@@ -39,6 +39,8 @@ class Settings(WorkerSettings):
         score_slots: scorings that run at once.
         score_waiting: scorings that may wait for a slot before more are turned away.
         score_wait_seconds: how long one may wait.
+        stuck_seconds: when every slot has been taken for longer, scoring is said to hang.
+        min_free_bytes: space on the disk below which the service is not ready.
         unenrolled: what becomes of traffic that names no vehicle: "best_effort" sees it relative
             to the release's car that knows most of it and says so, "refuse" refuses it.
         release_alias: the alias whose release answers where a request names none.
@@ -66,6 +68,8 @@ class Settings(WorkerSettings):
     score_slots: int = Field(default=min(4, os.cpu_count() or 1), ge=1)
     score_waiting: int = Field(default=32, ge=0)
     score_wait_seconds: Seconds = 10.0
+    stuck_seconds: Seconds = 300.0
+    min_free_bytes: int = Field(default=256 << 20, ge=0)
     unenrolled: Unenrolled = "best_effort"
     release_alias: str = "production"
     release_poll_seconds: Seconds = 0.2

@@ -8,6 +8,8 @@ from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
 
+from app.health.drift import DriftWatch
+from app.health.gauges import watch_parts
 from app.health.metrics import Metrics
 from app.jobs.follow import Streams
 from app.keys.rates import RateLimits
@@ -34,6 +36,7 @@ class Services:
         vehicles: the enrolled vehicles.
         gate: lets so many scorings run, and so many wait.
         streams: lets so many event streams be open.
+        drift: watches whether scores still look as they did in training.
         stopping: set when the service begins to stop, so that streams end.
     """
 
@@ -47,10 +50,12 @@ class Services:
     gate: Gate
     streams: Streams
     metrics: Metrics
+    drift: DriftWatch
     stopping: asyncio.Event
 
     def close(self) -> None:
         """Let go of threads and connections."""
+        self.metrics.close()
         self.holder.stop()
         self.jobs.engine.dispose()
 
@@ -68,14 +73,27 @@ def open_services(settings: Settings, metrics: Metrics, stopping: asyncio.Event)
     holder = ReleaseHolder(releases, settings.release_alias, settings.release_poll_seconds)
     vehicles = Vehicles(ProfileStore(settings.workspace.vehicles), settings.unenrolled)
     gate = Gate(settings.score_slots, settings.score_waiting, settings.score_wait_seconds)
-    metrics.watch("canfuse_jobs", "Jobs by status.", "status", lambda: dict(jobs.counts()))
-    metrics.watch("canfuse_release_in_use", "1 for the release in use.", "release", holder.in_use)
+    drift = DriftWatch(releases)
+    watch_parts(metrics, jobs, holder, gate, drift)
+    if settings.metrics_port:
+        metrics.listen(settings.metrics_host, settings.metrics_port)
     holder.start()
     streams = Streams(settings.sse_streams)
     keys = KeyRing(settings.api_keys, KeyStore(jobs.engine), exposed=not settings.loopback_only)
     rates = RateLimits(lambda: broker_url(settings), settings.key_rate)
     return Services(
-        settings, keys, rates, jobs, releases, holder, vehicles, gate, streams, metrics, stopping
+        settings,
+        keys,
+        rates,
+        jobs,
+        releases,
+        holder,
+        vehicles,
+        gate,
+        streams,
+        metrics,
+        drift,
+        stopping,
     )
 
 

@@ -7,8 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.auth import TheRights, guard
 from app.errors import NotReady
-from app.health.checks import check_all
-from app.health.schemas import Alive, Check, Readiness
+from app.health.checks import check_all, scoring
+from app.health.schemas import Alive, Readiness
 from app.problems import problems
 from app.state import TheServices
 
@@ -17,16 +17,19 @@ router = APIRouter(tags=["health"])
 UNTOLD = "A key with the scope 'read' is told more."
 
 
-@router.get("/livez", summary="Is it alive?")
-async def livez() -> Alive:
-    """Answers while the process does; restart it when this stays silent."""
+@router.get("/livez", summary="Is it alive?", responses=problems(503))
+async def livez(services: TheServices) -> Alive:
+    """Answers while the process does, with 503 when scoring hangs for good: restart it then."""
+    if not (check := scoring(services)).ok:
+        raise NotReady(check.detail, "Restart the service.")
     return Alive()
 
 
 @router.get("/readyz", summary="Is it ready?", responses=problems(503))
 def readyz(services: TheServices, rights: TheRights) -> Readiness:
-    """Whether database, broker and release are in order; 503 when not.
+    """Whether it can do its work; 503 when the database, the release, scoring or storage cannot.
 
+    A broker that is away leaves it ready, as `degraded`: jobs are taken, and run once it is back.
     Where the service has keys, the details are told to one with the scope `read` only.
 
     A new installation without any release is ready: it can be trained on. A release that was
@@ -34,17 +37,19 @@ def readyz(services: TheServices, rights: TheRights) -> Readiness:
     """
     checks = check_all(services)
     if not rights.allow("read"):
-        checks = {name: Check(ok=check.ok, detail=UNTOLD) for name, check in checks.items()}
-    if failing := [name for name, check in checks.items() if not check.ok]:
+        untold = {"detail": UNTOLD}
+        checks = {name: check.model_copy(update=untold) for name, check in checks.items()}
+    if failing := [name for name, check in checks.items() if check.needed and not check.ok]:
         raise NotReady(
             f"Not in order: {', '.join(failing)}.",
             "See `checks` for each part.",
             checks={name: check.model_dump() for name, check in checks.items()},
         )
-    return Readiness(status="ready", checks=checks)
+    in_order = all(check.ok for check in checks.values())
+    return Readiness(status="ready" if in_order else "degraded", checks=checks)
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, **guard("read"))
 def show_metrics(services: TheServices) -> Response:
-    """Requests, latency, windows scored, release in use and jobs by status."""
+    """Requests, scoring, drift, release in use, queues and jobs."""
     return Response(services.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

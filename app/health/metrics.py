@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    start_http_server,
+)
+
+from app.health.readings import Gauge, Reading, Values
 
 LATENCY_BUCKETS = (
     0.001,
@@ -24,6 +32,7 @@ LATENCY_BUCKETS = (
     10.0,
     30.0,
 )
+WINDOW_BUCKETS = (1, 10, 100, 1_000, 10_000, 100_000)
 
 
 class Metrics:
@@ -31,6 +40,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._listening: tuple[WSGIServer, Thread] | None = None
         self.requests = Counter(
             "canfuse_http_requests", "Answers given.", ["method", "route", "status"],
             registry=self.registry,
@@ -45,40 +55,44 @@ class Metrics:
         self.attacks = Counter(
             "canfuse_attack_windows", "Windows called attacks.", ["release"], registry=self.registry
         )
+        self.scoring = Histogram(
+            "canfuse_score_seconds", "Seconds that scorings took, without their wait.", ["form"],
+            buckets=LATENCY_BUCKETS, registry=self.registry,
+        )  # fmt: skip
+        self.score_windows = Histogram(
+            "canfuse_score_windows", "Windows of a scoring.", ["form"],
+            buckets=WINDOW_BUCKETS, registry=self.registry,
+        )  # fmt: skip
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer."""
         self.requests.labels(method, route, str(status)).inc()
         self.latency.labels(method, route).observe(seconds)
 
-    def scored(self, release: str, windows: int, attacks: int) -> None:
-        """Count scored windows."""
+    def scored(self, release: str, form: str, windows: int, attacks: int, seconds: float) -> None:
+        """Count scored windows, of ready-made scores, frames or a log."""
+        self.scoring.labels(form).observe(seconds)
+        self.score_windows.labels(form).observe(windows)
         self.windows.labels(release).inc(windows)
         self.attacks.labels(release).inc(attacks)
 
-    def watch(self, name: str, text: str, label: str, read: Callable[[], dict[str, float]]) -> None:
-        """Tell a value for each label whenever the metrics are asked for."""
-        self.registry.register(_Reading(name, text, label, read))
+    def watch(self, gauges: tuple[Gauge, ...], read: Callable[[], tuple[Values, ...]]) -> None:
+        """Read the values of some gauges, by their labels, whenever the metrics are asked for."""
+        self.registry.register(Reading(gauges, read))
+
+    def listen(self, host: str, port: int) -> None:
+        """Tell them at a port of their own, too, without a key: for a network of one's own."""
+        server, thread = start_http_server(port, host, self.registry)
+        self._listening = (server, thread)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._listening is not None:
+            server, thread = self._listening
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
     def exposition(self) -> bytes:
         """All of it in Prometheus's text format."""
         return generate_latest(self.registry)
-
-
-class _Reading(Collector):
-    """Values that are read when they are asked for."""
-
-    def __init__(
-        self, name: str, text: str, label: str, read: Callable[[], dict[str, float]]
-    ) -> None:
-        self._name, self._text, self._label, self._read = name, text, label, read
-
-    def collect(self) -> Iterator[Metric]:
-        gauge = GaugeMetricFamily(self._name, self._text, labels=[self._label])
-        for value, number in self._read().items():
-            gauge.add_metric([value], number)
-        yield gauge
-
-    def describe(self) -> list[Metric]:
-        """Nothing, so that registering does not already read."""
-        return []

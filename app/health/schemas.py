@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 
@@ -15,11 +17,14 @@ class Check(BaseModel):
     """One part that the service needs."""
 
     ok: bool
+    needed: bool = Field(default=True, description="Whether the service is not ready without it.")
     detail: str
 
 
 class Readiness(BaseModel):
     """Whether the service can do its work."""
 
-    status: str = Field(examples=["ready"])
+    status: Literal["ready", "degraded"] = Field(
+        description="`degraded` where something is not in order that the service can do without."
+    )
     checks: dict[str, Check]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -88,11 +89,15 @@ async def post_score(
     sent = Sent(await read_body(request), media, lenient, services.settings.max_rows)
     asked = Asked(sent, vehicle, explain)
 
-    def work() -> tuple[ScoreAnswer, bytes]:
+    def work() -> tuple[ScoreAnswer, bytes, float]:
+        began = time.perf_counter()
         answer = score(services.holder.scorer(release), services.vehicles, asked)
-        return answer, answer.model_dump_json().encode()
+        services.drift.observe(answer.release, vars(answer))
+        return answer, answer.model_dump_json().encode(), time.perf_counter() - began
 
-    answer, body = await services.gate.run(work)
+    answer, body, seconds = await services.gate.run(work)
     bind(release=answer.release)
-    services.metrics.scored(answer.release, len(answer.is_attack), sum(answer.is_attack))
+    form = "log" if answer.log else "frames" if answer.vehicle else "scores"
+    windows, attacks = len(answer.is_attack), sum(answer.is_attack)
+    services.metrics.scored(answer.release, form, windows, attacks, seconds)
     return Response(body, media_type="application/json")

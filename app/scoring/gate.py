@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -29,6 +31,22 @@ class Gate:
         self._free = Semaphore(slots)
         # Threads of our own: whatever else uses threads can neither starve scoring nor be starved.
         self._threads = CapacityLimiter(slots)
+        self._begun: dict[object, float] = {}
+
+    @property
+    def running(self) -> int:
+        """Works that run now."""
+        return len(self._begun)
+
+    @property
+    def waiters(self) -> int:
+        """Works that wait for a slot now."""
+        return self._free.statistics().tasks_waiting
+
+    def stuck(self, seconds: float) -> bool:
+        """Whether all slots are taken by works that began longer ago: nothing moves any more."""
+        latest = max(self._begun.values(), default=math.inf)
+        return self.running >= self.slots and time.monotonic() - latest > seconds
 
     def check(self) -> None:
         """Turn a request away before its body is read if it could not even wait.
@@ -50,9 +68,12 @@ class Gate:
         """
         self.check()
         await self._take_slot()
+        mine = object()
+        self._begun[mine] = time.monotonic()
         try:
             return await to_thread.run_sync(work, limiter=self._threads)
         finally:
+            del self._begun[mine]
             self._free.release()
 
     async def _take_slot(self) -> None:

@@ -9,8 +9,10 @@ from pydantic import Field
 
 from ml.config import config
 from ml.context import Context, Workspace
+from ml.evaluation.drift import references
 from ml.fusion.bundle import save_fusion
 from ml.fusion.explanation import policy_importance
+from ml.fusion.policy import fuse
 from ml.pipelines.evaluation import evaluate_release
 from ml.pipelines.learning import FusionTaskConfig, Learnt, check_learning, learn
 from ml.pipelines.registry import Pipeline
@@ -98,9 +100,24 @@ def _stage(training: FusionTraining, learnt: Learnt) -> Manifest:
             ),
             "cross_fitted": learnt.cache.cross_fitted,
             "cached_windows": learnt.cache.table.height,
+            "score_references": _score_references(learnt),
         },
         **training.provenance,
     )
+
+
+def _score_references(learnt: Learnt) -> dict[str, Any]:
+    """How benign windows score, of which a bus in service has next to nothing else."""
+    cache = learnt.cache
+    alpha = learnt.policy.alpha(cache.anomaly_score, cache.gat_prob, cache.context)
+    fused = fuse(alpha, cache.anomaly_score, cache.gat_prob)
+    columns = {
+        "anomaly_score": cache.anomaly_score,
+        "gat_prob": cache.gat_prob,
+        "fused_score": fused,
+    }
+    benign = cache.label == 0
+    return references({name: scores[benign] for name, scores in columns.items()})
 
 
 def _keep_agent(training: FusionTraining) -> None:

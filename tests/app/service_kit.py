@@ -108,6 +108,7 @@ def publish(
     report: bool = False,
     kind: str = "fusion",
     threshold: float = 0.5,
+    metrics: dict | None = None,
 ) -> str:
     """Publish a release whose experts have random weights: whole, but knowing one car only."""
     torch.manual_seed(seed)
@@ -140,6 +141,7 @@ def publish(
         config={},
         window=window,
         threshold=threshold,
+        metrics=metrics,
     )
     return store.publish(staged, alias)
 

@@ -21,7 +21,6 @@ PROBLEM = "application/problem+json"
         ("GET", "/datasets/..%2F..", 404, "no-such-route"),
         ("GET", "/presets/nothing", 404, "not-found"),
         ("GET", "/problems/nothing", 404, "not-found"),
-        ("GET", "/readyz", 503, "not-ready"),
     ],
 )
 def test_every_error_is_a_problem_whose_type_is_explained(service, method, path, status, slug):

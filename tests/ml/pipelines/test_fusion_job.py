@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import TypeAdapter
 from tiny import DATASET, SIMULATION, TRAINING, train
 
 from ml.can.datasets import find_dataset
@@ -16,6 +17,7 @@ from ml.can.simulation import simulate_dataset
 from ml.can.writers import write_log
 from ml.context import Context, Workspace
 from ml.errors import Cancelled, CanfuseError
+from ml.evaluation.drift import Reference
 from ml.pipelines.presets import resolve
 from ml.pipelines.registry import pipeline
 from ml.releases import ReleaseStore
@@ -64,6 +66,13 @@ def test_it_leaves_what_its_users_look_for(tiny_job):
     assert np.load(artifacts / "fusion_policy_tiny.npy").shape == (10, 10)
     report = ReleaseStore(tiny_job["workspace"].releases).report("production")
     assert "GAT" in report.read_text()
+
+
+def test_its_release_says_how_benign_windows_score(tiny_job):
+    card = ReleaseStore(tiny_job["workspace"].releases).manifest("production")
+    told = TypeAdapter(dict[str, Reference]).validate_python(card.metrics["score_references"])
+    assert set(told) == {"anomaly_score", "gat_prob", "fused_score"}
+    assert all(sum(reference.shares) == pytest.approx(1) for reference in told.values())
 
 
 def test_a_second_job_on_the_same_data_uses_the_cache_and_makes_the_same_release(
