@@ -25,20 +25,6 @@ def is_json(media: str) -> bool:
     return media == "application/json" or media.endswith("+json")
 
 
-async def read_body(request: Request) -> bytes:
-    """A body as it was sent.
-
-    Raises:
-        UnsupportedMediaType: it is compressed, and how far it would unfold nobody knows.
-    """
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if coding != "identity":
-        raise UnsupportedMediaType(
-            f"The body is encoded as {coding[:40]}.", "Send it as it is, without Content-Encoding."
-        )
-    return await request.body()
-
-
 async def read_json(request: Request) -> bytes:
     """A JSON body, not parsed yet.
 
@@ -48,7 +34,7 @@ async def read_json(request: Request) -> bytes:
         raise UnsupportedMediaType(
             f"The body's type is {found or 'missing'}.", "Send Content-Type: application/json."
         )
-    return await read_body(request)
+    return await request.body()
 
 
 JsonBody = Annotated[bytes, Depends(read_json)]

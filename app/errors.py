@@ -18,6 +18,12 @@ class HttpError(CanfuseError):
     status: ClassVar[int] = 400
 
 
+class NotHttp(HttpError):
+    """What came in cannot be read as HTTP."""
+
+    slug = "not-http"
+
+
 class UnknownHost(HttpError):
     """The service is not called by that name."""
 
@@ -104,6 +110,12 @@ class TooManyRequests(Unavailable):
     """The API key has made as many requests as it may."""
 
     slug = "too-many-requests"
+
+
+class TooManyConnections(Unavailable):
+    """As many connections are open as may be."""
+
+    slug = "too-many-connections"
 
 
 class NotReady(Unavailable):

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from app.listening import OpenToAll, PortTaken, address_of, listen
 from app.main import create_app
+from app.protocol import Config, Connection
 from app.settings import Settings
 from workers.jobs import open_store
 
@@ -32,20 +33,21 @@ class Server(uvicorn.Server):
     def __init__(
         self, app: FastAPI, settings: Settings, on_started: Callable[[], None] | None = None
     ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                lifespan="on",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                # The parser that bounds what a request's headers may take.
-                http="h11",
-                h11_max_incomplete_event_size=MOST_HEADER_BYTES,
-                limit_concurrency=settings.max_connections,
-                timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
-            )
+        config = Config(
+            app,
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            # On the parser that bounds what a request's headers may take.
+            http=Connection,
+            ws="none",
+            h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+            limit_concurrency=settings.max_connections,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
         )
+        config.drain_seconds = settings.drain_seconds
+        super().__init__(config)
         self._app = app
         self._on_started = on_started
 

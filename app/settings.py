@@ -14,6 +14,8 @@ from workers.settings import Seconds
 from workers.settings import Settings as WorkerSettings
 
 Unenrolled = Literal["best_effort", "refuse"]
+# One by one and in full: any page at all must not be let in by a star.
+Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -29,6 +31,8 @@ class Settings(WorkerSettings):
         key_rate: requests that a key may make in a minute, unless it was made for more or fewer.
         allowed_hosts: names by which the service may be called beside the loopback's own; by
             default none on loopback without keys, otherwise any.
+        cors_origins: origins of pages elsewhere that may call the service from a browser, as in
+            https://fleet.example.com; by default none.
         max_body_bytes: size of a JSON body that is taken.
         max_columns_bytes: size of JSON columns to score that is taken.
         max_log_bytes: size of a log that is taken.
@@ -50,6 +54,8 @@ class Settings(WorkerSettings):
         sse_lifetime_seconds: after how long a stream ends; the client then comes back.
         sse_streams: streams that are open at once.
         shutdown_seconds: how long requests under way may take when the service stops.
+        drain_seconds: how long a connection that is open is still answered on, once more, then.
+        processes: processes that answer requests at the one port.
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +64,7 @@ class Settings(WorkerSettings):
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = ()
     key_rate: int = Field(default=12_000, ge=1)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
     max_body_bytes: int = Field(default=1 << 20, ge=1)
     max_columns_bytes: int = Field(default=32 << 20, ge=1)
     max_log_bytes: int = Field(default=256 << 20, ge=1)
@@ -78,6 +85,8 @@ class Settings(WorkerSettings):
     sse_lifetime_seconds: Seconds = 900.0
     sse_streams: int = Field(default=100, ge=1)
     shutdown_seconds: Seconds = 10.0
+    drain_seconds: float = Field(default=2.0, ge=0, le=3600)
+    processes: int = Field(default=1, ge=1, le=64)
 
     @field_validator("api_keys", mode="before")
     @classmethod
@@ -86,9 +95,9 @@ class Settings(WorkerSettings):
             return tuple(ApiKey.parse(entry) for entry in _parts(value))
         return value
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
-    def _split_hosts(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return tuple(_parts(value)) if isinstance(value, str) else value
 
     @property

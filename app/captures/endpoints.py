@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.auth import guard
-from app.bodies import media_type, read_body
+from app.bodies import media_type
 from app.captures.schemas import CaptureFacts, DatasetView
 from app.captures.service import convert, describe, facts
 from app.logs import LOG_TYPES, check_type, log_content
@@ -87,7 +87,7 @@ def show_dataset(
 async def _body(request: Request, services: Services) -> bytes:
     check_type(media_type(request), LOG_TYPES)
     services.gate.check()
-    return await read_body(request)
+    return await request.body()
 
 
 def _read(services: Services, body: bytes, lenient: bool) -> Log:

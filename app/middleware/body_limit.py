@@ -15,7 +15,7 @@ from app.problems import problem_response
 
 PAUSE_SECONDS = 30.0
 # The rest of a refused body is never read, so its connection cannot serve another request.
-_CLOSE = {"Connection": "close"}
+CLOSE = {"Connection": "close"}
 
 
 @dataclass
@@ -54,7 +54,7 @@ class BodyLimit:
         limit = self.limit_at(scope)
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdigit() and int(declared) > limit:
-            await problem_response(scope, _too_large(limit), _CLOSE)(scope, receive, send)
+            await problem_response(scope, _too_large(limit), CLOSE)(scope, receive, send)
             return
         body = _Body(receive, limit, self.budget, anyio.current_time() + self.seconds)
         try:
@@ -83,9 +83,9 @@ class _Body:
         self.taken += size
         self._budget.left -= size
         if self.taken > self._limit:
-            raise HTTPException(413, _too_large(self._limit).detail, _CLOSE)
+            raise HTTPException(413, _too_large(self._limit).detail, CLOSE)
         if self._budget.left < 0:
-            raise HTTPException(429, "Too many large bodies are under way", _CLOSE)
+            raise HTTPException(429, "Too many large bodies are under way", CLOSE)
         return message
 
     async def _soon(self) -> Message:
@@ -94,7 +94,7 @@ class _Body:
             with anyio.fail_after(patience):
                 return await self._receive()
         except TimeoutError as error:
-            raise HTTPException(408, "The body comes too slowly", _CLOSE) from error
+            raise HTTPException(408, "The body comes too slowly", CLOSE) from error
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -19,16 +20,23 @@ _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
 }
 
 
 class RequestContext:
-    """Gives each request an id (its own where that is short and safe), each answer headers."""
+    """Gives each request an id (its own where that is short and safe), each answer headers.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Attributes:
+        stopping: once it is set, each answer is the last on its connection.
+    """
+
+    def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:
         self.app = app
+        self.stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and complete the answer."""
@@ -46,6 +54,10 @@ class RequestContext:
                 headers["X-Request-ID"] = request_id
                 for name, value in _SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if scope.get("scheme") == "https":
+                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+                if self.stopping.is_set():
+                    headers["Connection"] = "close"
                 _log(scope, message["status"], time.perf_counter() - started)
             await send(message)
 

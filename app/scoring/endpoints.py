@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from app.auth import guard
-from app.bodies import REF, media_type, read_body
+from app.bodies import REF, media_type
 from app.logs import LOG_TYPES, check_type, log_content
 from app.scoring.schemas import ScoreAnswer
 from app.scoring.service import EXPLAINED_WINDOWS, Asked, score
@@ -78,6 +78,8 @@ async def post_score(
       and scored;
     - a whole log in any format that is read (CSV, candump, Parquet, …): likewise.
 
+    It may come compressed, with `Content-Encoding: gzip` or `zstd`.
+
     Frames are seen relative to the profile of their vehicle. Where none is named, the answer says
     which of the release's own cars stands in (or the request is refused, if so configured).
 
@@ -86,7 +88,7 @@ async def post_score(
     media = media_type(request)
     check_type(media, {"application/json", *LOG_TYPES})
     services.gate.check()
-    sent = Sent(await read_body(request), media, lenient, services.settings.max_rows)
+    sent = Sent(await request.body(), media, lenient, services.settings.max_rows)
     asked = Asked(sent, vehicle, explain)
 
     def work() -> tuple[ScoreAnswer, bytes, float]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response, status
 
 from app.auth import guard
-from app.bodies import REF, media_type, read_body
+from app.bodies import REF, media_type
 from app.logs import LOG_TYPES, check_type, log_content
 from app.scoring.traffic import Sent
 from app.state import TheServices
@@ -120,7 +120,7 @@ async def put_profile(
     media = media_type(request)
     check_type(media, {"application/json", *LOG_TYPES})
     services.gate.check()
-    sent = Sent(await read_body(request), media, lenient, services.settings.max_rows)
+    sent = Sent(await request.body(), media, lenient, services.settings.max_rows)
 
     def work() -> tuple[EnrolledVehicle, bool]:
         frames, log = sent.frames()

@@ -58,7 +58,8 @@ class Service:
 @contextmanager
 def running(home: Path, extend=None, **values):
     """A service with these settings; `extend` may add routes to its application."""
-    settings = Settings(home=home, port=0, **values)
+    # The client's own connection would be waited for at the end.
+    settings = Settings(home=home, port=0, **{"drain_seconds": 0, **values})
     app = create_app(settings)
     if extend:
         extend(app)

@@ -1,8 +1,9 @@
-"""Bodies that are too large, too many, too slow, encoded, or never come to their end."""
+"""Bodies that are too large, too many, too slow, or never come to their end."""
 
-import gzip
+import json
 import socket
 
+import httpx
 import pytest
 from service_kit import publish, running, until
 
@@ -107,19 +108,6 @@ def test_more_rows_than_allowed_are_refused_before_they_are_parsed(tmp_path):
         assert "over 3 rows" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["/score", "/jobs/rehearse", "/captures/inspect"])
-def test_a_compressed_body_is_refused_with_the_reason(service, path):
-    media = "text/plain" if path.startswith("/captures") else "application/json"
-    answer = service.client.post(
-        path,
-        content=gzip.compress(b"{}"),
-        headers={"Content-Type": media, "Content-Encoding": "gzip"},
-    )
-    assert answer.status_code == 415
-    assert "gzip" in answer.json()["detail"]
-    assert "Content-Encoding" in answer.json()["hint"]
-
-
 @pytest.mark.parametrize("given", ["nonsense", ";;", "text", "text/plain/x"])
 def test_a_content_type_that_is_none_is_refused(service, given):
     answer = service.client.post("/score", content=b"x", headers={"Content-Type": given})
@@ -143,3 +131,26 @@ def test_headers_without_end_are_refused(service):
     with connect(service) as sock:
         sock.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * (80 << 10))
         assert rest(sock).startswith(b"HTTP/1.1 4")
+
+
+def test_what_is_no_http_is_a_problem_with_a_request_id(service):
+    with connect(service) as sock:
+        sock.sendall(b"HELLO\r\n\r\n")
+        head, _, body = rest(sock).partition(b"\r\n\r\n")
+    problem = json.loads(body)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in head
+    assert problem["type"] == "/problems/not-http"
+    assert f"x-request-id: {problem['request_id']}".encode() in head.lower()
+
+
+def test_one_connection_too_many_is_a_problem_that_says_when_to_come_back(tmp_path):
+    with running(tmp_path, max_connections=2) as service:
+        assert service.client.get("/livez").status_code == 200
+        with connect(service), httpx.Client(base_url=service.client.base_url) as third:
+            answer = until(lambda: (a := third.get("/livez")).status_code == 503 and a)
+            assert answer.json()["type"] == "/problems/too-many-connections"
+            assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
+            assert answer.headers["Retry-After"]
+            assert service.client.get("/livez").status_code == 200
+        until(lambda: httpx.get(f"{service.client.base_url}/livez").status_code == 200)

@@ -3,7 +3,10 @@ import sqlite3
 
 import httpx
 import pytest
+from pydantic import ValidationError
 from service_kit import running
+
+from app.settings import Settings
 
 PROBLEM = "application/problem+json"
 
@@ -83,7 +86,48 @@ def test_every_answer_carries_security_headers(service):
         headers = service.client.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
-        assert "Access-Control-Allow-Origin" not in headers
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Cache-Control"] == "no-store"
+        assert "Strict-Transport-Security" not in headers  # it came in the clear
+
+
+def test_who_comes_through_tls_is_told_to_keep_to_it(service):
+    answer = service.client.get("/livez", headers={"X-Forwarded-Proto": "https"})
+    assert "max-age" in answer.headers["Strict-Transport-Security"]
+
+
+PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "X-API-Key"}
+
+
+def test_pages_elsewhere_are_not_let_in_by_themselves(service):
+    origin = {"Origin": "https://fleet.example"}
+    assert service.client.options("/score", headers={**origin, **PREFLIGHT}).status_code == 405
+    for answer in (service.client.get("/livez", headers=origin), service.client.get("/nowhere")):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_pages_of_an_origin_that_is_allowed_are_let_in_and_others_are_not(tmp_path):
+    with running(tmp_path, cors_origins="https://fleet.example, http://localhost:3000") as service:
+        for origin in ("https://fleet.example", "http://localhost:3000"):
+            asked = service.client.options("/score", headers={"Origin": origin, **PREFLIGHT})
+            assert asked.headers["Access-Control-Allow-Origin"] == origin
+            assert "X-API-Key" in asked.headers["Access-Control-Allow-Headers"]
+            told = service.client.get("/nowhere", headers={"Origin": origin})
+            assert told.headers["Access-Control-Allow-Origin"] == origin
+            assert "Retry-After" in told.headers["Access-Control-Expose-Headers"]
+            assert "Access-Control-Allow-Credentials" not in told.headers
+        other = {"Origin": "https://evil.example"}
+        refused = service.client.options("/score", headers={**other, **PREFLIGHT})
+        assert (refused.status_code, refused.headers["Content-Type"]) == (400, PROBLEM)
+        assert (
+            "Access-Control-Allow-Origin" not in service.client.get("/livez", headers=other).headers
+        )
+
+
+@pytest.mark.parametrize("origin", ["*", "fleet.example", "https://fleet.example/page", "null"])
+def test_an_origin_that_is_none_or_any_is_refused(origin):
+    with pytest.raises(ValidationError, match="cors_origins"):
+        Settings(cors_origins=origin)
 
 
 def test_a_database_that_cannot_be_used_is_told_as_such(tmp_path):
