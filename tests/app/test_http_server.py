@@ -52,11 +52,11 @@ def test_a_served_program_ends_politely_at_sigterm(tmp_path):
     command = [sys.executable, "-c", PROGRAM]
     program = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     url = program.stdout.readline().strip()
-    job = httpx.post(f"{url}/jobs/rehearse", json={}).json()
-    with httpx.stream("GET", url + job["links"]["events"]) as stream:
+    job = httpx.post(f"{url}/jobs/rehearse", json={}, timeout=60).json()
+    with httpx.stream("GET", url + job["links"]["events"], timeout=60) as stream:
         lines = stream.iter_lines()
         next(lines)
         program.send_signal(signal.SIGTERM)
         assert list(lines)
-    assert program.wait(20) == 0
+    assert program.wait(60) == 0
     assert program.stdout.read() == "ended\n"
