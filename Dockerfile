@@ -6,10 +6,11 @@ ARG TORCH_BACKEND=cpu
 RUN pip install --no-cache-dir uv==0.13.8 && uv venv /opt/canfuse
 WORKDIR /src
 # The libraries first: they change less often than the code, so their layer is reused.
-COPY pyproject.toml constraints.txt ./
+COPY pyproject.toml constraints.txt LICENSE ./
+COPY client client
 RUN uv pip install --no-cache --python /opt/canfuse --torch-backend "${TORCH_BACKEND}" \
-    --constraint constraints.txt --requirements pyproject.toml --extra postgres
-COPY README.md LICENSE ./
+    --constraint constraints.txt --requirements pyproject.toml --extra postgres ./client
+COPY README.md ./
 COPY app app
 COPY ml ml
 COPY workers workers

@@ -8,6 +8,7 @@ import pytest
 from house_files import ROOT, text
 
 PROJECT = tomllib.loads(text("pyproject.toml"))
+CLIENT = tomllib.loads(text("client/pyproject.toml"))
 
 
 def targets():
@@ -41,10 +42,14 @@ def test_every_direct_dependency_has_an_exact_version():
     pinned = requirement_names(line for line in lines if line and not line.startswith("#"))
     extras = PROJECT["project"]["optional-dependencies"].values()
     direct = requirement_names(
-        [*PROJECT["project"]["dependencies"], *(d for e in extras for d in e)]
+        [
+            *PROJECT["project"]["dependencies"],
+            *CLIENT["project"]["dependencies"],
+            *(d for e in extras for d in e),
+        ]
     )
     assert all("==" in line for line in lines if line and not line.startswith("#"))
-    assert direct - pinned - {"canfuse"} == set()
+    assert direct - pinned == {"canfuse", "canfuse-client"}
 
 
 def test_files_that_are_not_code_are_packaged_with_it():
