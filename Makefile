@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench format clean
+.PHONY: help demo serve test check bench chaos format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: $(READY) ## Lint, type-check, and check the import rules and the containe
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/python -m pytest -q tests/house --ignore tests/house/test_health_checks.py
+
+chaos: $(READY) ## Kill, freeze and restart every part while jobs run, and check what is promised
+	$(BIN)/python -m tests.chaos --report var/chaos.json
 
 bench: $(READY) ## Run the benchmarks, which print JSON
 	$(BIN)/python -m benchmarks

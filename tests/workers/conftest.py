@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from job_kit import Postgres
 
+from tests.servers import Postgres
 from workers.broker import EmbeddedBroker
 from workers.database import connect, prepare
 from workers.jobs import JobStore, open_store
@@ -55,9 +54,6 @@ def postgres_url():
     if url := os.environ.get("CANFUSE_TEST_POSTGRES_URL"):
         yield url
         return
-    needed = ["initdb", "postgres", *(["setpriv"] if os.geteuid() == 0 else [])]
-    if not all(map(shutil.which, needed)):
-        pytest.skip(f"set CANFUSE_TEST_POSTGRES_URL, or install PostgreSQL ({', '.join(needed)})")
     try:
         server = Postgres()
     except (OSError, LookupError, subprocess.CalledProcessError) as error:

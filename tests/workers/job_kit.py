@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import psutil
-import psycopg
 
 from workers.silence import expire, held
 
@@ -111,42 +106,3 @@ def worker_process(settings, broker_url, *, queues="cpu,gpu", **overrides):
     finally:
         process.kill()
         process.wait()
-
-
-class Postgres:
-    """A PostgreSQL server of our own in a temporary folder, on a unix socket only."""
-
-    def __init__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="canfuse-pg-"))
-        self._as_owner = []
-        if os.geteuid() == 0:  # the server refuses to be root
-            shutil.chown(self.folder, "postgres", "postgres")
-            self._as_owner = [
-                *("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"),
-                *("--pdeathsig=KILL", "--"),
-            ]
-        data = str(self.folder / "data")
-        self._run("initdb", "-D", data, "-U", "canfuse", "-A", "trust", "--no-sync")
-        self._server = subprocess.Popen(
-            [*self._as_owner, "postgres", "-D", data, "-k", str(self.folder), "-h", "", "-F"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self.url = f"postgresql://canfuse@/postgres?host={self.folder}"
-        eventually(self._answers, "PostgreSQL")
-
-    def stop(self):
-        self._server.send_signal(signal.SIGINT)
-        self._server.wait(20)
-        shutil.rmtree(self.folder)
-
-    def _run(self, *command):
-        subprocess.run(
-            [*self._as_owner, *command], check=True, capture_output=True, cwd=self.folder
-        )
-
-    def _answers(self):
-        with contextlib.suppress(psycopg.OperationalError):
-            psycopg.connect(self.url).close()
-            return True
-        return False

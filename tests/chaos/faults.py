@@ -1,0 +1,121 @@
+"""The faults. Each does its harm at once and tells to whom; "" where nobody was there to harm."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import psutil
+
+from tests.chaos.deployment import Deployment, Work
+from workers.queue import announce
+from workers.tables import HELD
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault.
+
+    Attributes:
+        share: how often it comes, relative to the others.
+        harm: does it.
+        gentle: whether it leaves workers, broker and database alone, so that a job which was
+            lost before has all it needs to run again.
+    """
+
+    share: int
+    harm: Callable[[Deployment, random.Random], str]
+    gentle: bool = False
+
+
+def kill_worker(deployment: Deployment, rng: random.Random) -> str:
+    if (work := _someone(deployment, rng)) is None:
+        return ""
+    work.worker.kill()
+    return work.job_id
+
+
+def kill_child(deployment: Deployment, rng: random.Random) -> str:
+    if (work := _someone(deployment, rng)) is None:
+        return ""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        work.child.kill()
+    return work.job_id
+
+
+def send_worker_home(deployment: Deployment, rng: random.Random) -> str:
+    if (work := _someone(deployment, rng)) is None:
+        return ""
+    work.worker.terminate()
+    return work.job_id
+
+
+def freeze_worker(deployment: Deployment, rng: random.Random) -> str:
+    if (work := _someone(deployment, rng)) is None:
+        return ""
+    lease = deployment.settings.lease_seconds
+    deployment.freeze(work.worker, lease * rng.uniform(1.1, 1.6))
+    return work.job_id
+
+
+def kill_broker(deployment: Deployment, _: random.Random) -> str:
+    if (pid := deployment.broker.pid) is None:
+        return ""
+    psutil.Process(pid).kill()
+    return f"process {pid}"
+
+
+def restart_database(deployment: Deployment, rng: random.Random) -> str:
+    farewell = rng.choice([signal.SIGINT, signal.SIGQUIT])
+    deployment.postgres.restart(farewell)
+    return farewell.name
+
+
+def kill_api(deployment: Deployment, _: random.Random) -> str:
+    if (api := deployment.api()) is None:
+        return ""
+    api.kill()
+    return f"process {api.pid}"
+
+
+def deliver_again(deployment: Deployment, rng: random.Random) -> str:
+    jobs = deployment.store.list(limit=20)[0]
+    if not (running := [job for job in jobs if job.status in HELD]):
+        return ""
+    for job in (rng.choice(running), rng.choice(jobs)):
+        for _ in range(3):
+            announce(job.id, job.queue, deployment.broker.url)
+    return job.id
+
+
+def cancel(deployment: Deployment, rng: random.Random) -> str:
+    jobs = [job for job in deployment.store.list(limit=20)[0] if not job.finished]
+    if not jobs:
+        return ""
+    job = rng.choice(jobs)
+    with contextlib.suppress(httpx.HTTPError):
+        if deployment.http.post(f"/jobs/{job.id}/cancel").is_success:
+            return job.id
+    return ""
+
+
+def _someone(deployment: Deployment, rng: random.Random) -> Work | None:
+    works = deployment.at_work()
+    return rng.choice(works) if works else None
+
+
+FAULTS = {
+    "worker SIGKILL": Fault(18, kill_worker),
+    "child SIGKILL": Fault(18, kill_child, gentle=True),
+    "duplicate delivery": Fault(17, deliver_again, gentle=True),
+    "cancel": Fault(12, cancel, gentle=True),
+    "broker SIGKILL": Fault(9, kill_broker),
+    "API SIGKILL": Fault(8, kill_api, gentle=True),
+    "worker frozen": Fault(7, freeze_worker),
+    "database restart": Fault(7, restart_database),
+    "worker SIGTERM": Fault(4, send_worker_home),
+}
