@@ -62,6 +62,39 @@ class LabelledCapture:
             raise InvalidInput(f"Capture {self.capture.name} has no labels.", "Label its frames.")
         return self.graphs.label
 
+    def stretch(self, first: int, last: int) -> LabelledCapture:
+        """The windows `first` to `last`, without the last, as a capture of their own."""
+        views = []
+        for view in self.views:
+            inside = np.flatnonzero((view.windows >= first) & (view.windows < last))
+            views.append(View(view.windows[inside] - first, view.graphs.take(inside)))
+        graphs = self.graphs.take(np.arange(first, last))
+        return replace(self, graphs=graphs, enrolled=self.enrolled[first:last], views=tuple(views))
+
+
+def halved(capture: LabelledCapture, gap: int) -> tuple[LabelledCapture, LabelledCapture]:
+    """Cut a capture in two that hold about as many attack windows, before an attack if possible.
+
+    Args:
+        capture: with attacks.
+        gap: windows to leave out between the two.
+
+    Raises:
+        InvalidInput: the attack is too short to be in both.
+    """
+    attacks = np.flatnonzero((capture.label == 1) & ~capture.enrolled)
+    begins = attacks[1:][np.diff(attacks) > 1]
+    cuts = begins if len(begins) else attacks
+    cuts = cuts[cuts > attacks[:1] + gap]
+    if not len(cuts):
+        raise InvalidInput(
+            f"The attack of {capture.capture.name} is too short to be seen in two halves.",
+            "Add captures with attacks, or set `data.in_sample`.",
+        )
+    middle = attacks[len(attacks) // 2]
+    cut = int(cuts[np.abs(cuts - middle).argmin()])
+    return capture.stretch(0, cut - gap), capture.stretch(cut, len(capture.graphs))
+
 
 def by_vehicle(recordings: Sequence[Recording]) -> dict[str, list[Recording]]:
     """The recordings of each car, in order of appearance."""

@@ -8,17 +8,14 @@ from typing_extensions import override
 
 KNOTS = 64
 RAREST = 11.0
-# Knots over which a tail's slope is taken.
-SLOPE_OVER = 8
-LEAST_RISE = 1e-3
 LEAST_GAP = 1e-6
 
 
 class Tails(nn.Module):
     """−log of the share of benign values at or above a value, one table a column.
 
-    Beyond the rarest benign value it goes on rising, ever more slowly: what was never seen is
-    rarer than anything seen, but nobody knows by how much.
+    It ends with the rarest benign value: what was never seen is rarer, but nobody knows by how
+    much, and a guess would let one wild value outweigh all other evidence.
     """
 
     knots: Tensor
@@ -47,8 +44,4 @@ class Tails(nn.Module):
         low, high = self.knots.gather(1, right - 1), self.knots.gather(1, right)
         floor, ceiling = self.level.gather(1, right - 1), self.level.gather(1, right)
         part = ((columns - low) / (high - low).clamp_min(LEAST_GAP)).clamp(0, 1)
-        steep = (self.level[:, -1] - self.level[:, -SLOPE_OVER]) / (
-            self.knots[:, -1] - self.knots[:, -SLOPE_OVER]
-        ).clamp_min(LEAST_RISE)
-        beyond = (columns - self.knots[:, -1:]).clamp_min(0) * steep[:, None]
-        return (floor + part * (ceiling - floor) + beyond.log1p()).T
+        return (floor + part * (ceiling - floor)).T

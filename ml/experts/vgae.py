@@ -42,14 +42,18 @@ LEAST_EVIDENCE_SCALE = 0.05
 TRACE = 1e-3
 LOG_SCALE = 2.0
 FREEDOM = 3.0
-# A node's score is the sum over the families that surprise most, and this share of all of them,
-# which keeps apart what surprises beyond all that was benign.
-MOST_FAMILIES = 2
-REST = 0.1
-# Nats of an unknown id. Thin profiles make such ids common, so training traffic cannot tell.
-UNHEARD = 20.0
 PRESENCE = EVIDENCE_FAMILIES.index("presence")
-UNKNOWN = NODE_FEATURES.index("unknown")
+UNKNOWN, UNHEARD, EXTRA_FRAMES, PROFILE_FRAMES = (
+    NODE_FEATURES.index(name)
+    for name in (
+        "unknown",
+        "unheard_surprise",
+        "frames_unexplained_beyond_record",
+        "profile_frames",
+    )
+)
+# The feature `profile_frames` times this is the logarithm of the id's frames in the profile.
+LOG_FRAMES = 8.0
 # What the context tells of the window and not of the id.
 COMMON = ("profile_seconds", "novel_share")
 KL_WEIGHT = 20.0
@@ -58,8 +62,11 @@ KL_WEIGHT = 20.0
 class VGAE(Expert):
     """Graph auto-encoder of the evidence about a window's nodes.
 
-    `node_score` adds up the surprises of the families of evidence, most of all the two greatest, in
-    nats: −log of the share of benign nodes whose evidence the decoder expected as little.
+    `node_score` is in nats. For each family of evidence it counts −log of the share of benign nodes
+    whose evidence the decoder expected as little. No table of benign traffic can tell how rare
+    thousands of unheard or superfluous frames are, so these are counted frame by frame: see
+    `ml.can.features.presence`, and an extra frame as one that none of the id's frames in the
+    profile was.
     """
 
     name: ClassVar[str] = "vgae"
@@ -75,7 +82,6 @@ class VGAE(Expert):
     context: Tensor
     families: Tensor
     told: Tensor
-    presence: Tensor
     common: Tensor
 
     def __init__(self, architecture: Architecture, learning_rate: float) -> None:
@@ -111,7 +117,6 @@ class VGAE(Expert):
             ("families", family_mask()),
             ("common", torch.tensor([float(name in COMMON) for name in CONTEXT])),
             ("told", 1 - family_mask()[:, PRESENCE]),
-            ("presence", torch.eye(len(EVIDENCE_FAMILIES))[PRESENCE]),
         ):
             self.register_buffer(name, values, persistent=False)
 
@@ -138,11 +143,10 @@ class VGAE(Expert):
 
     @override
     def node_score(self, batch: GraphBatch) -> Tensor:
-        surprise = self.tails(self._errors(batch))
-        unknown = padded_nodes(batch)[:, UNKNOWN, None] > 0
-        surprise = torch.where(unknown, surprise.maximum(UNHEARD * self.presence), surprise)
-        most = surprise.topk(MOST_FAMILIES, dim=1).values.sum(1)
-        return (most + REST * surprise.sum(1))[: len(batch.node)]
+        node = batch.node
+        rarity: Tensor = self.tails(self._errors(batch))[: len(node)].sum(1)
+        extra = node[:, EXTRA_FRAMES] * LOG_FRAMES * node[:, PROFILE_FRAMES]
+        return rarity + node[:, UNHEARD] + extra
 
     def _oddness(self, nodes: Tensor) -> Tensor:
         """(n, evidence) how far features are on their odd side, 0 as usual."""

@@ -13,9 +13,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.can.features import WINDOW_FEATURES
-from ml.can.loading import LabelledCapture
+from ml.can.loading import LabelledCapture, halved
 from ml.can.splits import cross_fit_folds
-from ml.can.windows import WindowConfig
+from ml.can.windows import WindowConfig, window_overlap
 from ml.context import Span
 from ml.digests import code_digest, differences, digest_of
 from ml.experts.bank import EXPERTS, ExpertBank, ExpertsConfig, require_both_classes, train_bank
@@ -118,6 +118,7 @@ class PredictionCacheBuilder:
         ]
 
     def _cross_fit(self, captures: Sequence[LabelledCapture], progress: Span) -> list[pl.DataFrame]:
+        captures = self._divided(captures, progress)
         folds = cross_fit_folds([c.planned for c in captures], self.data.vehicle_folds)
         parts: list[pl.DataFrame] = []
         for n, fold in enumerate(folds):
@@ -132,6 +133,22 @@ class PredictionCacheBuilder:
                 raw = bank.raw(captures[i].graphs, self.data.batch_size)
                 parts.append(_frame(captures[i], raw, fold=n, question=fold.question))
         return parts
+
+    def _divided(
+        self, captures: Sequence[LabelledCapture], progress: Span
+    ) -> Sequence[LabelledCapture]:
+        """The captures; a lone one with attacks in halves, which then score each other."""
+        attacked = [c for c in captures if c.label.any()]
+        if len(attacked) != 1:
+            return captures
+        name = attacked[0].capture.name
+        progress.context.log(
+            f"Only {name} has attacks: its halves score each other, which tells little of other "
+            "captures.",
+            "warning",
+        )
+        halves = halved(attacked[0], window_overlap(self.window))
+        return [c for c in captures if not c.label.any()] + list(halves)
 
     def _fold_bank(self, kept: Sequence[LabelledCapture], progress: Span) -> ExpertBank:
         seen = sorted(seen_by_experts(captured) for captured in kept)

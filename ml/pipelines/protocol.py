@@ -145,14 +145,8 @@ def _measure_fold(task: _Task, fold: Fold, progress: Span) -> Measured:
     seen = sorted(map(seen_by_experts, fold.train))
     recipe = [asdict(task.config), code_digest(), fold.name, seen]
     workdir = task.context.workdir / "folds" / digest_of(recipe)[:16]
-    config = task.config
-    if sum(c.label.any() for c in fold.train) < LEAST_ATTACKED:
-        task.context.log(
-            f"{fold.name}: one attack cannot be cross-fitted; learnt in-sample.", "warning"
-        )
-        config = replace(config, data=replace(config.data, in_sample=True))
     training = Training(
-        config=config,
+        config=task.config,
         context=replace(task.context, workdir=workdir),
         dataset=task.dataset,
         captures=list(fold.train),

@@ -19,7 +19,7 @@ from ml.errors import CanfuseError, InvalidInput
 from ml.files import write_atomically
 
 # 2: experts see traffic relative to profiles, which the bundle holds.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
 LIBRARIES = (
     "torch",

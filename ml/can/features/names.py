@@ -12,11 +12,14 @@ from types import MappingProxyType
 
 CAP = 30.0
 """Nats; no single surprise is larger."""
+MOST_UNHEARD = 10 * CAP
+"""Nats; not even the surprise of many unknown ids together is larger."""
 
 FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "presence": (
             "unknown",  # 1 where the profile does not know the id
+            "unheard_surprise",  # that the enrolment heard none of the window's unknown ids
             "frame_share",  # frames of the id / frames of the window
             "length_surprise",  # of the least usual payload length
         ),
@@ -84,6 +87,7 @@ FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "companion_surprise_beyond_record",
             "flip_surprise_beyond_record",
             "novel_bytes_surprise_beyond_record",
+            "frames_unexplained_beyond_record",
         ),
     }
 )

@@ -13,6 +13,7 @@ from ml.can.features.companions import Companions, companion_features, frame_com
 from ml.can.features.events import event_features, explained
 from ml.can.features.movement import Movement, frame_movement, movement_features
 from ml.can.features.names import CAP, NODE_FEATURES, RECORDED
+from ml.can.features.presence import unheard_surprise
 from ml.can.features.timing import Timing, frame_timing, timing_features
 from ml.can.features.values import Values, frame_values, value_features
 
@@ -53,6 +54,7 @@ def node_features(windows: Arrangement, profile: VehicleProfile) -> tuple[Floats
     runs = windows.runs
     columns: dict[str, Column] = {
         "unknown": ~windows.known[runs.first],
+        "unheard_surprise": unheard_surprise(windows, profile),
         "frame_share": runs.count / runs.shape[1],
         "length_surprise": windows.most(length),
         **timing_features(windows, evidence.timing, profile),

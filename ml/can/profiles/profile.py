@@ -28,7 +28,7 @@ from ml.can.runs import Ints
 from ml.errors import InvalidInput
 from ml.files import write_atomically
 
-SCHEMA = "1"
+SCHEMA = "2"
 MOST_IDS = 1024
 MOST_FRAMES = 1e9
 MOST_BYTES = 1 << 27

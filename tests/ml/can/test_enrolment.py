@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ml.can.captures import Capture
 from ml.can.frames import Frames
-from ml.can.loading import VIEW_WINDOWS, enrol_all, label_all, label_capture
+from ml.can.loading import VIEW_WINDOWS, enrol_all, halved, label_all, label_capture
 from ml.can.profiles.enrolment import EnrolmentConfig, enrol, poorer_enrolments
 from ml.can.recordings import Recording
 from ml.can.windows import WindowConfig
@@ -116,3 +116,31 @@ def test_every_car_gets_a_profile_of_its_own(tmp_path):
     labelled = label_all(recordings, enrolments, WINDOW, EnrolmentConfig(), context.span(0, 1))
     assert [c.capture.name for c in labelled] == ["a", "b"]
     assert [c.planned.attack for c in labelled] == [None, "DoS"]
+
+
+@given(st.floats(5, 50), st.floats(0.2, 9), st.integers(0, 5))
+def test_a_lone_attack_is_cut_in_two_halves_that_share_no_window(begin, seconds, gap):
+    own = recording("attacked", 60, (begin, begin + seconds), rate=100)
+    enrolment = enrol("car", [recording("calm", 20, rate=100)], EnrolmentConfig())
+    whole = label_capture(own, enrolment, WINDOW)
+    if whole.label.sum() < 2 + gap:
+        with pytest.raises(InvalidInput, match="too short to be seen in two halves"):
+            halved(whole, gap)
+        return
+    first, second = halved(whole, gap)
+    assert first.label.any()
+    assert second.label.any()
+    assert second.graphs.start[0] > first.graphs.end[-1]
+    assert len(first.graphs) + gap + len(second.graphs) == len(whole.graphs)
+    assert first.graphs.node.shape[0] == first.graphs.node_ptr[-1]
+
+
+def test_a_capture_is_halved_between_its_attacks():
+    own = recording("attacked", 40, rate=100)
+    for at in (1000, 2000, 3000):
+        own.frames.label[at : at + 500] = 1
+    enrolment = enrol("car", [recording("calm", 20, rate=100)], EnrolmentConfig())
+    first, second = halved(label_capture(own, enrolment, WINDOW), 0)
+    assert (first.label.sum(), second.label.sum()) in {(5, 10), (10, 5)}
+    assert second.label[0] == 1
+    assert first.label[-1] == 0

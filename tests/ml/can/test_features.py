@@ -77,7 +77,10 @@ def test_a_car_is_calm_relative_to_itself(drive, profile):
     ("attack", "feature"),
     [
         ("DoS", "unknown"),
+        ("DoS", "unheard_surprise"),
         ("fuzzing", "unknown"),
+        ("fuzzing", "unheard_surprise"),
+        ("replay", "frames_unexplained_beyond_record"),
         ("spoofing", "early_with_trace_beyond_record"),
         ("replay", "early_two_step_surprise_beyond_record"),
         ("replay", "frames_too_many"),
@@ -93,6 +96,19 @@ def test_evidence_is_on_the_node_that_is_attacked(profile):
     graphs = graphs_under("spoofing", profile)
     value, attacked = of_node(graphs, "early_with_trace"), graphs.attack_count > 0
     assert np.median(value[attacked]) > value[~attacked].max()
+
+
+def test_unheard_ids_surprise_as_frames_that_so_long_an_enrolment_should_have_heard():
+    # 1 s of 200 frames, of which one id came once: Good and Turing expect 2 new ones in 201.
+    heard = np.r_[np.tile([0x10, 0x11], 99), [0x10, 0x77]].astype(np.uint32)
+    profile = learn_profile(
+        [frames_at(np.linspace(0, 1, 200), heard, np.zeros((200, 8), np.uint8))]
+    )
+    ids = np.array([0x10] * 97 + [0x300, 0x301, 0x301], np.uint32)
+    time = np.linspace(5, 5.25, 100)
+    graphs = build_graphs(frames_at(time, ids, np.zeros((100, 8), np.uint8)), WINDOW, profile)
+    both = 2 * np.log(201 / 2) + np.log(1 + 1 / 0.25)
+    np.testing.assert_allclose(of_node(graphs, "unheard_surprise"), [0, both, both], rtol=1e-6)
 
 
 def test_a_flood_makes_windows_shorter_and_others_are_still_in_time(profile):

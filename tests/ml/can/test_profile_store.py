@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from ml.can.profiles import Finding, VehicleProfile, learn_profile
 from ml.can.profiles.card import NoVehicle, ProfileCorrupt
+from ml.can.profiles.profile import SCHEMA
 from ml.can.profiles.store import ProfileStore
 from ml.can.simulation.capture import record
 from ml.can.simulation.config import SimulationConfig
@@ -139,7 +140,7 @@ def not_a_number(folder, profiles):
     """A profile that says what no learning could, under the name of a good one."""
     forged = {name: array.copy() for name, array in arrays(profiles[0]).items()}
     forged["span"][:] = np.nan
-    save_file(forged, profile(folder), {"schema": "1"})
+    save_file(forged, profile(folder), {"schema": SCHEMA})
 
 
 def profile(folder):

@@ -14,6 +14,7 @@ from ml.can.frames import Flag, Frames
 from ml.can.graphs import build_graphs
 from ml.can.profiles import VehicleProfile, learn_profile
 from ml.can.profiles.checks import parity_relations
+from ml.can.profiles.profile import SCHEMA
 from ml.can.simulation import SimulationConfig, record
 from ml.can.windows import WindowConfig
 from ml.errors import InvalidInput
@@ -139,7 +140,7 @@ class TestForged:
         with pytest.raises(InvalidInput, match=match):
             VehicleProfile.load(path)
 
-    def forge(self, path, schema="1", **changed):
+    def forge(self, path, schema=SCHEMA, **changed):
         arrays = load_file(path)
         for name, array in changed.items():
             arrays[name.replace("__", ".")] = array
@@ -226,7 +227,7 @@ def test_a_forged_profile_that_is_not_refused_still_gives_finite_features(
     else:
         value = data.draw(st.integers(np.iinfo(kind).min, np.iinfo(kind).max))
     arrays[name] = np.full_like(arrays[name], value)
-    save_file(arrays, path, {"schema": "1"})
+    save_file(arrays, path, {"schema": SCHEMA})
     try:
         forged = VehicleProfile.load(path)
     except InvalidInput:

@@ -83,13 +83,21 @@ def test_a_node_does_not_learn_what_it_is_called(bank, graphs):
         np.testing.assert_array_equal(scores, bank.node_raw(graphs)[name])
 
 
-def test_an_unknown_id_is_an_anomaly_in_any_window(bank, graphs):
+@pytest.mark.parametrize(
+    ("feature", "nats"), [("unheard_surprise", 1.0), ("frames_unexplained_beyond_record", None)]
+)
+def test_the_auto_encoder_counts_every_frame_that_no_benign_traffic_has(
+    bank, graphs, feature, nats
+):
+    first = graphs.node_ptr[:-1]
     node = graphs.node.copy()
-    node[graphs.node_ptr[:-1], NODE_FEATURES.index("unknown")] = 1
-    usual = bank.node_raw(graphs)["vgae"]
-    strange = bank.node_raw(replace(graphs, node=node))["vgae"]
-    assert (strange[graphs.node_ptr[:-1]] >= 20).all()
-    assert np.median(np.abs(strange - usual)) < 0.1
+    node[first, NODE_FEATURES.index(feature)] = 100
+    log_frames = 8 * node[first, NODE_FEATURES.index("profile_frames")]
+    some = bank.node_raw(replace(graphs, node=node))["vgae"][first]
+    node[first, NODE_FEATURES.index(feature)] = 200
+    more = bank.node_raw(replace(graphs, node=node.copy()))["vgae"][first]
+    expected = 100 * (np.ones(len(first)) if nats else log_frames)
+    np.testing.assert_allclose(more - some, expected, rtol=1e-3)
 
 
 def test_the_experts_tell_attacks_of_a_capture_from_its_benign_windows(bank, captures):
