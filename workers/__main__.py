@@ -25,7 +25,9 @@ from ml.telemetry.traces import configure_traces
 from workers.broker import EmbeddedBroker
 from workers.broker_setup import answers, broker_url
 from workers.celery_app import make_app
+from workers.housekeeping.cleaning import Housekeeper
 from workers.jobs import open_store
+from workers.pulse import Pulse, feel
 from workers.reconciler import Reconciler
 from workers.records import QUEUES
 from workers.settings import Settings
@@ -55,11 +57,21 @@ def main(argv: list[str] | None = None) -> int:
 def _work(settings: Settings, queues: Sequence[str], name: str) -> int:
     store = open_store(settings)
     tell_metrics(settings)
+    pulse = Pulse(settings, name)
+    app = make_app(broker_url(settings))
+    feel(app, pulse, settings.reconcile_seconds)
     reconciler = threading.Thread(
-        target=Reconciler(store, settings).run, args=(leaving,), name="reconciler", daemon=True
+        target=Reconciler(store, settings).run,
+        args=(leaving, pulse.reconciler_turned),
+        name="reconciler",
+        daemon=True,
     )
     reconciler.start()
-    worker = make_app(broker_url(settings)).Worker(
+    housekeeper = Housekeeper(store, settings)
+    threading.Thread(
+        target=housekeeper.run, args=(leaving,), name="housekeeper", daemon=True
+    ).start()
+    worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}",
         queues=list(queues),
         # Neither is of use where the database is the truth, and each delays the start.
@@ -70,6 +82,7 @@ def _work(settings: Settings, queues: Sequence[str], name: str) -> int:
     worker.start()
     leaving.set()
     reconciler.join()
+    pulse.stop()
     return int(worker.exitcode or 0)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from workers.database_errors import DatabaseUnavailable, DatabaseUnusable
 from workers.engines import connect, reading
 
-__all__ = ["DatabaseUnavailable", "DatabaseUnusable", "connect", "prepare", "reading"]
+__all__ = ["DatabaseUnavailable", "DatabaseUnusable", "connect", "prepare", "reading", "upgrade"]
 
 _one_at_a_time = threading.Lock()
 _MIGRATION_LOCK = 0x63616E66  # any number that no other user of the same PostgreSQL database takes
@@ -33,10 +33,15 @@ def prepare(engine: Engine) -> None:
         if _is_current(connection):
             return
     with _one_at_a_time, engine.begin() as connection:
-        _upgrade(connection)
+        upgrade(connection)
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Upgrade the tables to a version, by default the newest.
+
+    Raises:
+        DatabaseUnusable: this canfuse does not know the version.
+    """
     # In SQLite the write transaction that is open already keeps everyone else out.
     if connection.dialect.name == "postgresql":
         # Another's migration, and our own, may take longer than a statement usually may.
@@ -46,7 +51,7 @@ def _upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     except CommandError as error:
         raise DatabaseUnusable(
             "The database was made by a newer canfuse.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, and_, func, not_, or_, select, update
@@ -34,8 +35,8 @@ class Reconciler:
     def __post_init__(self) -> None:
         self.silence = Silence(self.settings.lease_seconds, 2 * self.settings.heartbeat_seconds)
 
-    def run(self, stop: threading.Event) -> None:
-        """Reconcile again and again until told to stop."""
+    def run(self, stop: threading.Event, turned: Callable[[], None] = lambda: None) -> None:
+        """Reconcile again and again until told to stop, and tell of each turn."""
         while not stop.is_set():
             try:
                 self.once()
@@ -43,6 +44,7 @@ class Reconciler:
                 _log.warning("the reconciler waits for the database: %s", error)
             except Exception:  # noqa: BLE001 - it must not end, or nobody would look after the jobs
                 _log.exception("the reconciler stumbled")
+            turned()
             stop.wait(self.settings.reconcile_seconds)
 
     def once(self) -> None:

@@ -18,6 +18,8 @@ BROKER_SCHEMES = ("redis://", "rediss://", "redis+socket://")
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 JobSeconds = Annotated[float, Field(gt=0, le=31_536_000)]
 
+Days = Annotated[float, Field(ge=0, le=36_500)]
+
 
 class Settings(BaseSettings):
     """Where things live and how the job system behaves.
@@ -37,6 +39,11 @@ class Settings(BaseSettings):
         max_attempts: how many attempts of a job may be lost before it fails.
         max_queued: how many jobs may wait before new ones are refused.
         threads: compute threads of one job: "half" or "all" of the cores, or a number.
+        keep_jobs_days: for how long ended jobs are kept; 0 keeps them for ever, as with the next.
+        keep_work_days: for how long what they worked with is kept, artifacts and log apart.
+        keep_caches_days: for how long prediction caches are kept that no job used.
+        keep_releases_days: for how long releases are kept that nothing points at or builds upon.
+        clean_hours: how often workers take away what is not kept; 0 leaves that to `canfuse clean`.
         log_format: "json", "text", or "auto": text where a terminal reads, else JSON.
         metrics_host: address at which metrics are told without a key, to whoever reaches it.
         worker_metrics_port: port there for a worker's metrics; 0 for none.
@@ -64,6 +71,11 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     max_queued: int = Field(default=100, ge=1)
     threads: Literal["half", "all"] | Annotated[int, Field(ge=1)] = "half"
+    keep_jobs_days: Days = 90.0
+    keep_work_days: Days = 7.0
+    keep_caches_days: Days = 30.0
+    keep_releases_days: Days = 0.0
+    clean_hours: Annotated[float, Field(ge=0, le=8760)] = 24.0
     log_format: LogFormat = "auto"
     metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(default=0, ge=0, le=65_535)

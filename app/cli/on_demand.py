@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         service,
         simulation,
         training,
+        upkeep,
         vehicles,
     )
 
@@ -42,6 +43,7 @@ __all__ = [
     "service",
     "simulation",
     "training",
+    "upkeep",
     "vehicles",
 ]
 

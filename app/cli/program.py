@@ -26,6 +26,7 @@ from app.cli.commands import (
     score,
     train,
     up,
+    upkeep,
     vehicles,
     verify,
 )
@@ -44,7 +45,7 @@ program = typer.Typer(
     help="Train and serve intrusion detection for CAN buses.",
     epilog="canfuse COMMAND --help tells about a command. --quiet and --debug may stand anywhere.",
 )
-for _module in (up, demo, verify, enrol, score, evaluate, protocol):
+for _module in (up, demo, verify, enrol, score, evaluate, protocol, upkeep):
     _module.register(program)
 for _group in (train, data, cache, jobs, releases, vehicles, keys):
     program.add_typer(_group.group)

@@ -69,6 +69,7 @@ class PredictionCacheBuilder:
         folder = self.root / digest_of(digests)[:16]
         found = None if self.data.rebuild else PredictionCache.load(folder)
         if found is not None:
+            (folder / MANIFEST).touch()  # what is used is kept
             progress.context.log("The prediction cache on disk fits and is used.")
             return found, ""
         reason = self.why(digests)

@@ -62,21 +62,25 @@ def postgres_url():
     server.stop()
 
 
+@pytest.fixture
+def postgres_schema(postgres_url):
+    """The URL of an empty schema of its own."""
+    schema = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE SCHEMA {schema}")
+    joint = "&" if "?" in postgres_url else "?"
+    own = f"{postgres_url}{joint}options=-csearch_path%3D{schema}"
+    yield own.replace("postgresql://", "postgresql+psycopg://")
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request, tmp_path):
     """An empty database of each kind."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'jobs.db'}"
-        return
-    url = request.getfixturevalue("postgres_url")
-    schema = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f"CREATE SCHEMA {schema}")
-    joint = "&" if "?" in url else "?"
-    own = f"{url}{joint}options=-csearch_path%3D{schema}"
-    yield own.replace("postgresql://", "postgresql+psycopg://")
-    with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f"DROP SCHEMA {schema} CASCADE")
+        return f"sqlite:///{tmp_path / 'jobs.db'}"
+    return request.getfixturevalue("postgres_schema")
 
 
 @pytest.fixture
