@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from ml.errors import InvalidInput
 from ml.evaluation.metrics import Labels, Scores, checked
@@ -19,6 +20,8 @@ from ml.evaluation.thresholds import just_above, tune_threshold_at_fpr
 
 # A line with fewer benign windows above it than this is mostly chance.
 ENOUGH_ABOVE = 4
+# In log-odds. The next car's benign traffic may be somewhat worse than that of the worst one known.
+MARGIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,11 @@ def cautious_threshold(
 ) -> float:
     """The threshold of `CautiousRule`, see there."""
     return CautiousRule.of(labels, group, fpr, vehicle).line(scores).threshold
+
+
+def with_margin(threshold: float) -> float:
+    """A verdict line on calibrated scores in (0, 1), raised by `MARGIN`; others stay."""
+    return float(expit(logit(threshold) + MARGIN)) if 0 < threshold < 1 else threshold
 
 
 def promises_kept(

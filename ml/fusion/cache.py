@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ml.can.features import WINDOW_FEATURES
 from ml.errors import CanfuseError
-from ml.evaluation.cautious import CautiousRule
+from ml.evaluation.cautious import CautiousRule, with_margin
 from ml.evaluation.thresholds import tune_threshold
 from ml.experts.bank import EXPERTS
 from ml.experts.calibration import Calibration
@@ -120,13 +120,13 @@ class PredictionCache:
         return _lined(self.table)
 
     def rule(self, data: FusionDataConfig) -> Callable[[NDArray[Any]], float]:
-        """How each detector gets its threshold: from its (n,) scores of the rows."""
+        """How each detector gets its threshold: from its (n,) calibrated scores of the rows."""
         if data.threshold == "f1":
             return lambda scores: tune_threshold(self.label, scores)
         rows = self.lined
         vehicle = self.column("vehicle")[rows]
         cautious = CautiousRule.of(self.label[rows], self.part[rows], data.target_fpr, vehicle)
-        return lambda scores: cautious.line(scores[rows]).threshold
+        return lambda scores: with_margin(cautious.line(scores[rows]).threshold)
 
     def threshold(self, scores: NDArray[Any], data: FusionDataConfig) -> float:
         """The verdict line on a detector's (n,) scores of the rows, see `rule`."""

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.errors import InvalidInput
-from ml.evaluation.cautious import CautiousRule, cautious_threshold, promises_kept
+from ml.evaluation.cautious import (
+    MARGIN,
+    CautiousRule,
+    cautious_threshold,
+    promises_kept,
+    with_margin,
+)
 from ml.evaluation.thresholds import tune_threshold_at_fpr
 
 FPR = 0.05
@@ -131,3 +137,15 @@ def test_scores_that_do_not_fit_the_groups_are_refused():
         CautiousRule.of(np.zeros(5), np.zeros(4), FPR)
     with pytest.raises(InvalidInput):
         CautiousRule.of(np.zeros(5), np.zeros(5), FPR).line(np.full(5, np.nan))
+
+
+@given(st.floats(1e-6, 1 - 1e-6))
+def test_a_margin_raises_a_calibrated_line_by_the_same_odds_everywhere(line):
+    raised = with_margin(line)
+    assert line < raised < 1
+    assert raised / (1 - raised) == pytest.approx(line / (1 - line) * np.exp(MARGIN))
+
+
+@pytest.mark.parametrize("line", [-3.0, 0.0, 1.0, 7.0])
+def test_a_line_that_is_no_probability_keeps_its_place(line):
+    assert with_margin(line) == line
