@@ -26,6 +26,7 @@ check: $(READY) ## Lint, type-check, and check the import rules and the containe
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/helm lint --strict deploy/helm/canfuse
 	$(BIN)/python -m pytest -q tests/house --ignore tests/house/test_health_checks.py
 
 chaos: $(READY) ## Kill, freeze and restart every part while jobs run, and check what is promised

@@ -34,8 +34,8 @@ def has_compose():
     )
 
 
-def test_the_services_are_the_api_two_workers_a_broker_and_a_database():
-    assert set(SERVICES) == {*OURS, "valkey", "postgres"}
+def test_the_services_are_ours_a_broker_a_database_and_what_watches_them():
+    assert set(SERVICES) == {*OURS, "valkey", "postgres", "prometheus", "grafana"}
 
 
 @each_service
@@ -70,9 +70,12 @@ def test_images_are_pinned(name):
 
 
 @each_service
-def test_nothing_but_the_api_is_published(name):
-    assert ("ports" in SERVICES[name]) == (name == "api")
-    assert ("outside" in SERVICES[name]["networks"]) == (name == "api")
+def test_nothing_but_the_api_and_the_dashboard_is_published(name):
+    published = name in ("api", "grafana")
+    assert ("ports" in SERVICES[name]) == published
+    assert ("outside" in SERVICES[name]["networks"]) == published
+    defaults = {n: d for n, (_, d) in compose_variables().items() if n.endswith("_AT")}
+    assert all(address.startswith("127.0.0.1:") for address in defaults.values())
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -111,7 +114,7 @@ def test_the_broker_keeps_its_messages_on_disk():
 def test_secrets_have_no_default():
     variables = compose_variables()
     secrets = {n for n in variables if "PASSWORD" in n or "KEY" in n}
-    assert secrets == {"POSTGRES_PASSWORD", "CANFUSE_API_KEYS"}
+    assert secrets == {"POSTGRES_PASSWORD", "CANFUSE_API_KEYS", "GRAFANA_PASSWORD"}
     assert all(variables[n][0] == "?" for n in secrets)
 
 
@@ -149,7 +152,7 @@ def test_everything_copied_into_the_image_exists_and_reaches_the_builder():
 
 @pytest.mark.skipif(not has_compose(), reason="needs docker with its compose plugin")
 def test_docker_compose_accepts_the_file():
-    environment = os.environ | dict.fromkeys(("POSTGRES_PASSWORD", "CANFUSE_API_KEYS"), "x")
+    environment = os.environ | dict.fromkeys(compose_variables(), "x")
     command = ["docker", "compose", "--profile", "gpu", "config", "--format", "json"]
     done = subprocess.run(
         command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True

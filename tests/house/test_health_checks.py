@@ -37,9 +37,9 @@ def free_port():
 
 
 def worker_check():
-    kind, command = compose()["services"]["worker"]["healthcheck"]["test"]
-    assert kind == "CMD-SHELL"
-    return ["sh", "-c", command.replace("$$", "$")]
+    kind, *command = compose()["services"]["worker"]["healthcheck"]["test"]
+    assert kind == "CMD"
+    return command
 
 
 def image_check():
