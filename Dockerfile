@@ -9,7 +9,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt LICENSE ./
 COPY client client
 RUN uv pip install --no-cache --python /opt/canfuse --torch-backend "${TORCH_BACKEND}" \
-    --constraint constraints.txt --requirements pyproject.toml --extra postgres ./client
+    --constraint constraints.txt --requirements pyproject.toml --extra otel --extra postgres ./client
 COPY README.md ./
 COPY app app
 COPY ml ml
