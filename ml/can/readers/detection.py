@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 from ml.can.readers.formats import TextFormat
 from ml.can.readers.problems import InvalidLog
@@ -75,11 +74,15 @@ def _first_lines(head: bytes, name: str) -> list[str]:
 
 def _most_frequent(lines: list[str]) -> TextFormat | None:
     """The format of most good lines; without any, of most that come near; the first of equals."""
-    for fits in (TextFormat.accepts, TextFormat.resembles):
-        votes = Counter(f for line in lines for f in TEXT_FORMATS if fits(f, line))
+    for fitting in (TextFormat.accepted, _resembling):
+        votes = {f: fits for f in TEXT_FORMATS if any(fits := fitting(f, lines))}
         if votes:
-            return votes.most_common(1)[0][0]
+            return max(votes, key=lambda f: (sum(votes[f]), -votes[f].index(True)))
     return None
+
+
+def _resembling(fmt: TextFormat, lines: list[str]) -> list[bool]:
+    return [fmt.resembles(line) for line in lines]
 
 
 def _vendor_text(first_line: str) -> str | None:

@@ -129,7 +129,7 @@ def data_problem(text: str, *, dlc: str | None = None, fd: bool = False) -> str 
         return f"the payload {_shown(text)} has an odd number of hex digits"
     if size > widest:
         return f"the payload has {size} bytes, {'CAN-FD' if fd else 'classic CAN'} carries {widest}"
-    if dlc is not None and not dlc.isdigit():
+    if dlc is not None and not (dlc.isascii() and dlc.isdigit() and len(dlc) < 4):
         return f"the length {_shown(dlc)} is not a number"
     if dlc is not None and int(dlc) != size:
         return f"the payload has {size} bytes where the length says {int(dlc)}"

@@ -42,7 +42,7 @@ def read_text(source: BinaryIO, fmt: TextFormat, tally: Tally) -> Log:
 
 def matching_format(line: str) -> TextFormat | None:
     """The format that this line is good in, else the one that it comes nearest to, if any."""
-    return next((f for f in TEXT_FORMATS if f.accepts(line)), None) or next(
+    return next((f for f in TEXT_FORMATS if any(f.accepted([line]))), None) or next(
         (f for f in TEXT_FORMATS if f.resembles(line)), None
     )
 

@@ -42,14 +42,14 @@ def read_vendor(source: BinaryIO, tally: Tally) -> Log:
         found = (
             text_messages(source, tally.format)
             if tally.format in TEXT_READERS
-            else _blf(source, tally.max_frames)
+            else blf_log(source, tally.max_frames)
         )
         while batch := list(itertools.islice(found, BATCH_MESSAGES)):
             run.add_messages(batch)
     return tally.finish(Frames.concat([part for part in run.parts if len(part)]))
 
 
-def _blf(source: BinaryIO, max_frames: int) -> Iterator[tuple[int, can.Message | str]]:
+def blf_log(source: BinaryIO, max_frames: int) -> Iterator[tuple[int, can.Message | str]]:
     """The messages by number, and at the end why there are no more if the file is damaged."""
     number = 0
     try:

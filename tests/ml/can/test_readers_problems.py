@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,8 @@ BAD_LINES = [
     (GOOD_COMPACT, "(1.0) can0 12", "expected (timestamp) interface id#payload"),
     (GOOD_PADDED, "(1.0)  can0  123   [3]  AB CD", "the length says 3"),
     (GOOD_PADDED, "(1.0)  can0  123   [9]  " + "00 " * 9, "classic CAN carries 8"),
+    (GOOD_PADDED, "(1.0)  can0  123   [\u00b2]  AB CD", "the length '\u00b2' is not a number"),
+    (GOOD_PADDED, f"(1.0)  can0  123   [{'9' * 300}]  AB CD", "is not a number"),
     (GOOD_PADDED, GOOD_COMPACT, "the line looks like candump"),
 ]
 
@@ -131,6 +134,7 @@ def test_a_folder_is_no_log(tmp_path: Path) -> None:
         "(" + " " * 1000 + ")",
         "(1)" + " can0" * 200,
         "(1) can0 123 [1] " + "' " * 480,
+        "(1.1)  can0  123   [0]" + " " * 1000,
     ],
 )
 @pytest.mark.timeout(10)
@@ -138,6 +142,15 @@ def test_a_line_made_to_stall_a_pattern_is_told_at_once(line: str) -> None:
     for good in (GOOD_CTT, GOOD_HCRL, GOOD_TEXT, GOOD_COMPACT, GOOD_PADDED):
         log = parse_log(f"{good}\n{line}x\n{good}".encode(), strict=False)
         assert (len(log.frames), log.report.dropped) == (2, 1)
+
+
+@pytest.mark.timeout(20)
+def test_many_lines_made_to_stall_the_telling_of_the_format_are_told_at_once() -> None:
+    line = f"(1.1)  can0  123   [0]{' ' * 900}x"
+    before = time.process_time()
+    with pytest.raises(InvalidLog):
+        parse_log("\n".join([line] * 70).encode())
+    assert time.process_time() - before < 5
 
 
 def test_a_device_is_no_log() -> None:
