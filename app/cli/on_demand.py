@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from app.cli.work import (
         caches,
         checks,
-        client,
         data,
         demonstration,
         evaluation,
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
         presets,
         protocol,
         releases,
+        remote,
         scoring,
         service,
         simulation,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "caches",
     "checks",
-    "client",
     "data",
     "demonstration",
     "evaluation",
@@ -39,6 +38,7 @@ __all__ = [
     "presets",
     "protocol",
     "releases",
+    "remote",
     "scoring",
     "service",
     "simulation",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from app.cli import on_demand as work
 from app.cli.options import Json, Key, Overrides
-
-if TYPE_CHECKING:
-    from app.cli.work.client import Client
 
 group = typer.Typer(name="jobs", help="Submit, follow and stop jobs of a running service.")
 
@@ -22,7 +20,16 @@ Url = Annotated[
     ),
 ]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
+Watch = Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")]
 LOCAL = "http://127.0.0.1:8000"
+
+
+class Priority(StrEnum):
+    """How soon a job that waits is to start."""
+
+    high = "high"
+    normal = "normal"
+    low = "low"
 
 
 @group.command("list")
@@ -34,35 +41,45 @@ def list_jobs(
     kind: Annotated[
         str | None, typer.Option(help="Only those of this kind.", show_default=False)
     ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Only those with this label.", show_default=False)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 20,
     as_json: Json = False,
     url: Url = LOCAL,
     api_key: Key = None,
 ) -> None:
     """List jobs, the newest first."""
-    with _client(url, api_key) as client:
-        work.jobs.list_jobs(client, status, kind, limit, as_json=as_json)
+    with work.remote.connected(url, api_key) as client:
+        work.jobs.list_jobs(client, status, kind, label, limit, as_json=as_json)
 
 
 @group.command()
 def show(job: JobId, *, url: Url = LOCAL, api_key: Key = None) -> None:
     """Print all about a job, as JSON."""
-    with _client(url, api_key) as client:
+    with work.remote.connected(url, api_key) as client:
         work.jobs.show_job(client, job)
 
 
 @group.command()
 def watch(job: JobId, *, url: Url = LOCAL, api_key: Key = None) -> None:
     """Follow a job to its end. Ctrl-C stops the watching, not the job."""
-    with _client(url, api_key) as client:
+    with work.remote.connected(url, api_key) as client:
         work.jobs.watch(client, job)
 
 
 @group.command()
 def cancel(job: JobId, *, url: Url = LOCAL, api_key: Key = None) -> None:
     """Stop a job."""
-    with _client(url, api_key) as client:
+    with work.remote.connected(url, api_key) as client:
         work.jobs.cancel(client, job)
+
+
+@group.command()
+def retry(job: JobId, *, watch: Watch = False, url: Url = LOCAL, api_key: Key = None) -> None:
+    """Run a job that failed or was cancelled again, as a new one."""
+    with work.remote.connected(url, api_key) as client:
+        work.jobs.retry(client, job, watching=watch)
 
 
 @group.command()
@@ -79,13 +96,17 @@ def submit(
         list[str] | None,
         typer.Option(help="Word to find the job by; may be repeated.", show_default=False),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
+    priority: Annotated[
+        Priority, typer.Option(help="Of those that wait, jobs of high priority start first.")
+    ] = Priority.normal,
+    watch: Watch = False,
     url: Url = LOCAL,
     api_key: Key = None,
 ) -> None:
     """Submit a job."""
-    with _client(url, api_key) as client:
-        work.jobs.submit(client, kind, preset, overrides or (), label or (), watching=watch)
+    with work.remote.connected(url, api_key) as client:
+        wish = work.jobs.Wish(kind, preset, overrides or (), label or (), priority.value)
+        work.jobs.submit(client, wish, watching=watch)
 
 
 @group.command()
@@ -99,9 +120,5 @@ def artifacts(
     api_key: Key = None,
 ) -> None:
     """List the files that a job left, or fetch them."""
-    with _client(url, api_key) as client:
+    with work.remote.connected(url, api_key) as client:
         work.jobs.artifacts(client, job, into)
-
-
-def _client(url: str, api_key: str | None) -> Client:
-    return work.client.Client(url, api_key)

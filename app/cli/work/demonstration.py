@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from app.cli.progress import progress
 from app.cli.terminal import note, say
-from app.cli.work.client import Client
 from app.cli.work.comparison import show_comparison
 from app.cli.work.jobs import follow
+from app.cli.work.remote import connected
+from canfuse_client import Client, Job
 from ml.can.datasets import Capture, find_dataset
 from ml.can.frames import Frames
 from ml.can.readers import read_log
@@ -27,7 +26,6 @@ from workers.tether import tethered
 
 STOP_SECONDS = 40.0
 PRESET = "fusion_demo"
-PARQUET = "application/vnd.apache.parquet"
 _QUICK_JOB = {
     "experts": {"training": {"max_epochs": 1}},
     "training": {"max_epochs": 2},
@@ -50,30 +48,29 @@ def demonstrate(home: Path, *, quick: bool) -> None:
         simulate_dataset(simulation, data, lambda done, what: bar.advance(done, "simulate", what))
     capture = _attacked(find_dataset(simulation.name, (data,)).test, simulation.hidden_vehicle)
     _step(2, "Starting the service")
-    with service(home, data) as url, Client(url) as client:
+    with service(home, data) as url, connected(url, None) as client:
         note(f"It listens on {url}.")
         _step(3, f"POST /jobs/fusion, preset {PRESET}: training experts and their fusion")
-        body = {"preset": PRESET, "dataset": simulation.name, **(_QUICK_JOB if quick else {})}
-        job = _train(client, body)
+        job = _train(client, {"dataset": simulation.name, **(_QUICK_JOB if quick else {})})
         car = capture.vehicle
         _step(4, f"PUT /vehicles/{car}/profile: enrolling a car that was never in training")
         _enrol(client, car, record(simulation, "enrolment", car, None).frames)
         _step(5, f"POST /score?vehicle={car}: {capture.name}")
-        _score(client, capture, job["release"])
+        _score(client, capture, job.release)
         _step(6, "Stopping the service")
-    show_comparison(job["result"]["comparison"])
-    say(f"Release    {job['release']}")
-    say(f"Report     {ReleaseStore(home / 'releases').report(job['release'])}")
+    show_comparison((job.result or {})["comparison"])
+    say(f"Release    {job.release}")
+    say(f"Report     {ReleaseStore(home / 'releases').report(job.release or 'production')}")
     say(f"Go on with `canfuse up --home {home} --data-dir {data}`.")
 
 
-def _train(client: Client, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    job_id = client.post("/jobs/fusion", body)["id"]
+def _train(client: Client, config: Mapping[str, Any]) -> Job:
+    job_id = client.submit("fusion", config, preset=PRESET).id
     try:
         return follow(client, job_id)
     except KeyboardInterrupt:
         # Or the next service in this home would go on with it.
-        client.post(f"/jobs/{job_id}/cancel")
+        client.cancel(job_id)
         raise
 
 
@@ -119,33 +116,33 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
 
 def _enrol(client: Client, car: str, frames: Frames) -> None:
     """Enrol a car with an attack-free drive of it."""
-    card = client.put(f"/vehicles/{car}/profile", frame_columns(frames))
-    note(f"Learnt {card['ids']} identifiers from {card['seconds']:.1f} s of its traffic.")
+    card = client.enrol_frames(car, **frame_columns(frames))
+    note(f"Learnt {card.ids} identifiers from {card.seconds:.1f} s of its traffic.")
 
 
-def _score(client: Client, capture: Capture, release: str) -> None:
+def _score(client: Client, capture: Capture, release: str | None) -> None:
     """Score a capture in the three forms, which must agree to the last digit."""
-    path = f"/score?release={release}&vehicle={capture.vehicle}"
-    whole = client.send(path, capture.path.read_bytes(), PARQUET)
-    columns = client.post(path, frame_columns(read_log(capture.path).frames))
-    fused = client.post(path, {name: whole[name] for name in ("anomaly_score", "gat_prob")})
-    if not whole["fused_score"] == columns["fused_score"] == fused["fused_score"]:
+    car, frames = capture.vehicle, read_log(capture.path).frames
+    whole = client.score_log(capture.path, vehicle=car, release=release)
+    columns = client.score_frames(**frame_columns(frames), vehicle=car, release=release)
+    fused = client.score(whole.anomaly_score, whole.gat_prob, release=release)
+    if not whole.fused_score == columns.fused_score == fused.fused_score:
         raise DemoMismatch("The three forms of POST /score differ.", "Please report this.")
-    flagged, windows = sum(whole["is_attack"]), len(whole["is_attack"])
+    flagged, windows = sum(whole.is_attack), len(whole.is_attack)
     note(
         f"As a raw log, as columns of frames and as the experts' scores: the same {windows} scores."
     )
-    note(f"{flagged} of {windows} windows are attacks, says release {whole['release']}.")
+    note(f"{flagged} of {windows} windows are attacks, says release {whole.release}.")
 
 
 def frame_columns(frames: Frames) -> dict[str, Any]:
-    """Frames as the JSON columns that `POST /score` takes."""
+    """Frames as the columns that the client takes."""
     rows = zip(frames.payload, frames.length, strict=True)
     return {
-        "timestamp": frames.timestamp.tolist(),
-        "id": frames.can_id.tolist(),
-        "extended": frames.extended.tolist(),
-        "data": [np.asarray(payload[:length]).tobytes().hex() for payload, length in rows],
+        "timestamp": frames.timestamp,
+        "id": frames.can_id,
+        "extended": frames.extended,
+        "data": [payload[:length] for payload, length in rows],
     }
 
 

@@ -8,17 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from app.cli.work.client import Client
+from app.cli.work.remote import told
 from app.vehicles.enrolment import PAUSE_SECONDS, beginning, enrol
 from app.vehicles.learnt import learnt
 from app.vehicles.schemas import EnrolledVehicle
 from app.vehicles.service import details, listing
+from canfuse_client import Client
 from ml.can.frames import Frames
-from ml.can.profiles.card import check_vehicle
+from ml.can.profiles.card import LONGEST_SOURCE, check_vehicle
 from ml.can.profiles.store import ProfileStore
 from ml.can.writers import write_log
-
-PARQUET = "application/vnd.apache.parquet"
 
 
 @dataclass(frozen=True)
@@ -94,39 +93,33 @@ class RemotePlace:
 
     def enrol(self, wanted: Wanted) -> dict[str, Any]:
         """Enrol a vehicle; gives its card."""
-        with TemporaryDirectory(prefix="canfuse-") as folder:
+        with told(), TemporaryDirectory(prefix="canfuse-") as folder:
             path = write_log(one_recording(wanted), Path(folder) / "traffic.parquet")
-            card: dict[str, Any] = self._client.send(
-                f"/vehicles/{wanted.vehicle}/profile",
-                path.read_bytes(),
-                PARQUET,
-                "PUT",
-                source=wanted.source[:200],
+            card = self._client.enrol_log(
+                wanted.vehicle,
+                path,
+                source=wanted.source[:LONGEST_SOURCE],
                 accept_findings=wanted.accept_findings,
             )
-        return card
+        return card.model_dump(mode="json")
 
     def list(self) -> dict[str, Any]:
         """The enrolled vehicles."""
-        return self._get("/vehicles")
+        return self._client.vehicles().model_dump(mode="json")
 
     def details(self, vehicle: str) -> dict[str, Any]:
         """A vehicle's card and versions."""
         check_vehicle(vehicle)
-        return self._get(f"/vehicles/{vehicle}")
+        return self._client.vehicle(vehicle).model_dump(mode="json")
 
     def learnt(self, vehicle: str) -> dict[str, Any]:
         """What was learnt of it."""
-        return self._get(f"/vehicles/{vehicle}/profile")
+        return self._client.profile(vehicle).model_dump(mode="json")
 
     def delete(self, vehicle: str) -> None:
         """Delete a vehicle."""
         check_vehicle(vehicle)
-        self._client.delete(f"/vehicles/{vehicle}")
-
-    def _get(self, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._client.get(path)
-        return found
+        self._client.delete_vehicle(vehicle)
 
 
 def one_recording(wanted: Wanted) -> Frames:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from app.cli.places import load_settings
 from app.cli.terminal import note, say, show, table, warn, write
-from app.cli.work.client import Client
+from app.cli.work.remote import connected
 from app.cli.work.vehicle_places import LocalPlace, Place, RemotePlace, Wanted
 from ml.can.profiles.card import check_vehicle
 from ml.can.profiles.store import ProfileStore
@@ -37,7 +37,7 @@ def place(home: Path | None, url: str | None, api_key: str | None) -> Iterator[P
     if url is None:
         yield LocalPlace(ProfileStore(load_settings(home).workspace.vehicles))
         return
-    with Client(url, api_key) as client:
+    with connected(url, api_key) as client:
         yield RemotePlace(client)
 
 

@@ -42,6 +42,22 @@ def test_a_job_is_cancelled_and_its_watcher_told(cli, jobs, submitted):
     assert "was cancelled" in cli.error
 
 
+def test_a_cancelled_job_is_run_again_as_a_new_one(cli, jobs, submitted):
+    assert jobs("retry", submitted) == 1
+    assert "Error" in cli.error
+    assert jobs("cancel", submitted) == 0
+    assert jobs("retry", submitted) == 0
+    assert cli.json("jobs", "show", cli.out.split()[1])["retry_of"] == submitted
+
+
+def test_jobs_are_listed_by_label_and_priority_is_kept(cli, jobs):
+    assert jobs("submit", "rehearse", "--label", "night", "--priority", "low") == 0
+    (job,) = cli.json("jobs", "list", "--label", "night", "--json")
+    assert job["priority"] == "low"
+    assert jobs("list", "--limit", "1") == 0
+    assert "There are more" in cli.err
+
+
 def test_a_jobs_end_is_watched(cli, jobs, submitted, running_service):
     store = open_store(running_service.settings)
     lease = store.lease(submitted, "test", 60)
