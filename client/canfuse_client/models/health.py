@@ -6,10 +6,11 @@ from canfuse_client.models.base import Answer
 
 
 class Check(Answer):
-    """One part that the service needs."""
+    """One part of the service; where `needed` is false, it is ready without it."""
 
     ok: bool
     detail: str
+    needed: bool = True
 
 
 class Readiness(Answer):
