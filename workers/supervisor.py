@@ -146,6 +146,8 @@ class Supervisor:
             release.enter()
         if alias is not None and version is not None:
             self._releases.point(alias, version)
+        if version is not None:
+            _log.info("its release is there", extra={"release": version, "alias": alias})
 
     def _persist(self, record: Callable[[], Status]) -> Status:
         """Record an outcome even if the database is away just now: hours of work hang on it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -13,7 +15,9 @@ from sqlalchemy import update
 
 from ml.errors import Conflict
 from ml.files import write_atomically
+from ml.fusion.cache import MANIFEST
 from ml.releases import ReleaseStore
+from workers.housekeeping import files
 from workers.housekeeping.cleaning import Housekeeper, clean, hold_house
 from workers.jobs import open_store
 from workers.locking import FolderLock
@@ -184,3 +188,13 @@ def test_of_several_housekeepers_one_cleans_in_its_time(settings, ended):
     assert len(Housekeeper(stores[1], settings).once()) == 1
     for store in stores:
         store.engine.dispose()
+
+
+def test_a_cache_is_known_by_the_file_that_caches_have():
+    assert files._CACHE_MANIFEST == MANIFEST
+
+
+def test_a_worker_does_not_load_the_libraries_of_its_jobs():
+    code = "import sys, workers.__main__; print({'torch', 'polars', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"

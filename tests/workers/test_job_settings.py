@@ -42,6 +42,12 @@ def test_the_usual_bare_names_of_the_urls_are_honoured_after_our_own(monkeypatch
     assert Settings.load().database_url == "sqlite:///x.db"
 
 
+def test_the_passwords_of_database_and_broker_are_known_as_secrets_in_both_spellings():
+    urls = {"database_url": "postgresql://u:p%40ss@h/d", "redis_url": "redis://:word@h:1/0"}
+    assert set(Settings(**urls).secrets) == {"p%40ss", "p@ss", "word"}
+    assert Settings().secrets == ()
+
+
 @pytest.mark.parametrize(("wish", "threads"), [("all", os.cpu_count()), ("3", 3)])
 def test_a_job_gets_the_threads_that_were_set(monkeypatch, wish, threads):
     monkeypatch.setenv("CANFUSE_THREADS", wish)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ml.fusion.cache import MANIFEST
 from ml.releases import Manifest, ReleaseStore
 from ml.releases.store import SHORTEST_PREFIX
 from workers.housekeeping.jobs import unfinished
@@ -17,6 +16,8 @@ from workers.probe import FOLDER
 from workers.settings import Settings
 
 _HALF_WRITTEN = re.compile(r"\..+\.[0-9a-f]{8}")
+# As in `ml.fusion.cache`, which brings libraries that a worker has no use for.
+_CACHE_MANIFEST = "cache.json"
 LEFTOVER_DAYS = 1.0
 
 
@@ -41,7 +42,7 @@ def remove(store: JobStore, settings: Settings, waste: Waste) -> bool:
 
 def _caches(settings: Settings, words: set[str]) -> Iterator[Waste]:
     why = f"was not used for over {settings.keep_caches_days:g} days"
-    for file in sorted(settings.workspace.cache.glob(f"fusion/*/*/{MANIFEST}")):
+    for file in sorted(settings.workspace.cache.glob(f"fusion/*/*/{_CACHE_MANIFEST}")):
         folder = file.parent
         datasets = {folder.parent.name, folder.parent.name.replace("+", ",")}
         if is_older(file, settings.keep_caches_days) and not datasets & words:
