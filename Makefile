@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench chaos format clean
+.PHONY: help demo serve test check bench chaos services format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(READY) ## Lint, type-check, and check the import rules and the containe
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/helm lint --strict deploy/helm/canfuse
 	$(BIN)/python -m pytest -q tests/house --ignore tests/house/test_health_checks.py
+
+services: $(READY) ## Run the tests of jobs and service on PostgreSQL and Redis, where they are installed
+	$(BIN)/python -m tests.on_services tests/workers tests/app tests/e2e
 
 chaos: $(READY) ## Kill, freeze and restart every part while jobs run, and check what is promised
 	$(BIN)/python -m tests.chaos --report var/chaos.json

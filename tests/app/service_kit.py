@@ -29,6 +29,7 @@ from ml.fusion.policy import QNetwork
 from ml.releases import ReleaseStore
 from ml.releases.manifest import seal
 from ml.releases.vehicles import save_vehicles
+from tests.places import database_of
 
 WINDOW = 20
 SOON = 20.0
@@ -59,7 +60,8 @@ class Service:
 def running(home: Path, extend=None, **values):
     """A service with these settings; `extend` may add routes to its application."""
     # The client's own connection would be waited for at the end.
-    settings = Settings(home=home, port=0, **{"drain_seconds": 0, **values})
+    values = {"drain_seconds": 0, "database_url": database_of(home), **values}
+    settings = Settings(home=home, port=0, **values)
     app = create_app(settings)
     if extend:
         extend(app)

@@ -54,6 +54,7 @@ def test_releases_come_and_go_while_requests_flow_and_no_request_fails(running_s
 
 
 def test_a_corrupt_release_is_refused_and_the_old_one_serves_on(running_service, tmp_path):
+    """Guarantee: a corrupt release is refused, and the one in use keeps serving."""
     service = running_service
     good = publish(service.store, tmp_path, seed=1)
     until(lambda: in_use(service) == good)

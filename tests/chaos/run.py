@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -66,6 +67,7 @@ class Chaos:
         self._deck = shuffled(shares, self.faults, self.rng)
         self._asked = 0
         self._unanswered = False
+        self._asker = threading.Thread()
         self._lost: Strike | None = None
 
     def disturb(self) -> None:
@@ -75,8 +77,10 @@ class Chaos:
         while (self._deck or len(self.accepted) < self.jobs) and time.monotonic() < end:
             self.deployment.keep()
             with contextlib.suppress(DatabaseUnavailable):
-                if self._unfinished() < self.width:
-                    self._ask()
+                if not self._asker.is_alive() and self._unfinished() < self.width:
+                    # Beside the faults: while the service is away, asking takes a while.
+                    self._asker = threading.Thread(target=self._ask)
+                    self._asker.start()
                 if self._deck and time.monotonic() >= due and self._strike():
                     due = time.monotonic() + self.pace * self.rng.uniform(0.2, 1.8)
             time.sleep(TICK_SECONDS)
@@ -84,6 +88,8 @@ class Chaos:
     def settle(self, seconds: float) -> bool:
         """Let everything that was accepted come to its end; tells whether it did."""
         self.deployment.wake_all()
+        if self._asker.ident is not None:
+            self._asker.join()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.deployment.keep()

@@ -13,6 +13,7 @@ from tiny import SIMULATION, TRAINING
 
 from ml.can.simulation import record
 from ml.can.writers import write_log
+from tests.places import database_of
 
 SOON = 60
 CLI = [sys.executable, "-m", "app.cli"]
@@ -20,8 +21,10 @@ CLI = [sys.executable, "-m", "app.cli"]
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory, tiny_data_dir):
+    home = tmp_path_factory.mktemp("home")
     places = {
-        "CANFUSE_HOME": str(tmp_path_factory.mktemp("home")),
+        "CANFUSE_HOME": str(home),
+        "CANFUSE_DATABASE_URL": database_of(home),
         "CANFUSE_DATA_DIRS": str(tiny_data_dir),
         "CANFUSE_PORT": "0",
     }

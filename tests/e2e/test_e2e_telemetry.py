@@ -11,6 +11,8 @@ import httpx
 import pytest
 from collector import collector
 
+from tests.places import database_of
+
 KEY = "a-key-that-nobody-may-read-in-a-log"
 WRONG = "a-wrong-key-that-may-not-be-read-either"
 SOON = 60
@@ -42,6 +44,7 @@ def up(home, traces, stream):
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("CANFUSE_", "OTEL_"))}
     environment = kept | {
         "CANFUSE_HOME": str(home),
+        "CANFUSE_DATABASE_URL": database_of(home),
         "CANFUSE_API_KEYS": f"boss:admin:{hashlib.sha256(KEY.encode()).hexdigest()}",
         "OTEL_EXPORTER_OTLP_ENDPOINT": traces,
         "OMP_NUM_THREADS": "1",

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.places import database_of, in_schema
 from tests.servers import Postgres
 from workers.broker import EmbeddedBroker
 from workers.database import connect, prepare
@@ -26,6 +27,7 @@ DRILL_SITE = Path(__file__).parents[1] / "chaos" / "site"
 def settings(tmp_path):
     return Settings(
         home=tmp_path / "home",
+        database_url=database_of(tmp_path / "home"),
         data_dirs=(tmp_path,),
         lease_seconds=3,
         heartbeat_seconds=0.2,
@@ -37,7 +39,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def own_store(settings):
-    """A store on SQLite, where the worker of the same settings finds it."""
+    """A store where the worker of the same settings finds it."""
     store = open_store(settings)
     yield store
     store.engine.dispose()
@@ -68,9 +70,7 @@ def postgres_schema(postgres_url):
     schema = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"CREATE SCHEMA {schema}")
-    joint = "&" if "?" in postgres_url else "?"
-    own = f"{postgres_url}{joint}options=-csearch_path%3D{schema}"
-    yield own.replace("postgresql://", "postgresql+psycopg://")
+    yield in_schema(postgres_url, schema)
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"DROP SCHEMA {schema} CASCADE")
 

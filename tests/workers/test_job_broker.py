@@ -76,6 +76,7 @@ def test_messages_survive_a_stop_and_a_start(tmp_path):
 
 
 def test_a_killed_server_comes_back_with_its_messages(tmp_path):
+    """Guarantee: the embedded broker's messages are on disk."""
     with EmbeddedBroker(tmp_path) as broker:
         assert announce("job", "cpu", broker.url)
         # The append-only file is synced each second, but a killed process loses nothing written.
@@ -86,6 +87,7 @@ def test_a_killed_server_comes_back_with_its_messages(tmp_path):
 
 
 def test_the_server_dies_with_its_owner_even_by_sigkill(tmp_path):
+    """Guarantee: the embedded broker is never left behind."""
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )

@@ -28,6 +28,7 @@ def overtaken(store):
     ],
 )
 def test_an_overtaken_attempt_can_write_nothing(store, write):
+    """Guarantee: only the holder of the current token may write an outcome or an event."""
     job, stale, _ = overtaken(store)
     before = store.get(job.id), store.events(job.id)
     with pytest.raises(LeaseLost):
@@ -36,6 +37,7 @@ def test_an_overtaken_attempt_can_write_nothing(store, write):
 
 
 def test_an_overtaken_attempt_publishes_nothing(store):
+    """Guarantee: only the holder of the current token may publish."""
     job, stale, current = overtaken(store)
     published = []
     with pytest.raises(LeaseLost):
@@ -46,6 +48,7 @@ def test_an_overtaken_attempt_publishes_nothing(store):
 
 
 def test_a_job_is_leased_to_one_at_a_time_with_growing_tokens(store):
+    """Guarantee: one lease at a time, each with a new fencing token."""
     job, stale, current = overtaken(store)
     assert store.lease(job.id, "third", 60) is None
     assert current.token > stale.token
@@ -53,6 +56,7 @@ def test_a_job_is_leased_to_one_at_a_time_with_growing_tokens(store):
 
 
 def test_a_publication_that_fails_leaves_the_job_unfinished(store):
+    """Guarantee: outcome and publication happen together or not at all."""
     job = rehearsal(store)
     lease = store.lease(job.id, "w", 60)
 
@@ -66,6 +70,7 @@ def test_a_publication_that_fails_leaves_the_job_unfinished(store):
 
 
 def test_whoever_asked_for_a_cancel_gets_it_although_the_work_is_done(store):
+    """Guarantee: a cancel that was accepted ends as cancelled."""
     job = rehearsal(store)
     lease = store.lease(job.id, "w", 60)
     store.request_cancel(job.id)

@@ -21,6 +21,7 @@ FOREVER = {"steps": 10_000, "seconds": 0.05}
 
 
 def test_a_running_job_is_cancelled_by_asking_it(own_store, settings, supervisor, pool):
+    """Guarantee: a cancel asks first."""
     job = rehearsal(own_store, **FOREVER)
     run = pool.submit(supervisor.run, job.id)
     child = started(settings, job)
@@ -31,6 +32,7 @@ def test_a_running_job_is_cancelled_by_asking_it(own_store, settings, supervisor
 
 
 def test_a_stubborn_child_is_killed_after_the_grace_time(own_store, settings, supervisor, pool):
+    """Guarantee: a cancel kills what does not stop within the grace time."""
     job = rehearsal(own_store, **FOREVER)
     run = pool.submit(supervisor.run, job.id)
     child = started(settings, job)
@@ -41,6 +43,7 @@ def test_a_stubborn_child_is_killed_after_the_grace_time(own_store, settings, su
 
 
 def test_a_silent_child_keeps_its_lease(own_store, settings, pool):
+    """Guarantee: heartbeats keep the lease, whatever the job's process does."""
     brief = settings.model_copy(update={"lease_seconds": 0.8})
     job = rehearsal(own_store, steps=1, seconds=2)
     run = pool.submit(Supervisor(own_store, brief, threading.Event()).run, job.id)
@@ -50,6 +53,7 @@ def test_a_silent_child_keeps_its_lease(own_store, settings, pool):
 
 
 def test_a_lost_lease_ends_the_child_and_writes_nothing(own_store, settings, supervisor, pool):
+    """Guarantee: an attempt that was overtaken stops working."""
     job = rehearsal(own_store, **FOREVER)
     run = pool.submit(supervisor.run, job.id)
     child = started(settings, job)
@@ -67,6 +71,7 @@ def test_a_lost_lease_ends_the_child_and_writes_nothing(own_store, settings, sup
 def test_a_leaving_worker_hands_its_job_back_at_no_cost(
     own_store, settings, supervisor, pool, leaving
 ):
+    """Guarantee: a worker that is told to end hands its job over, at once."""
     job = rehearsal(own_store, **FOREVER)
     run = pool.submit(supervisor.run, job.id)
     child = started(settings, job)
@@ -78,6 +83,7 @@ def test_a_leaving_worker_hands_its_job_back_at_no_cost(
 
 
 def test_two_deliveries_of_one_job_make_one_attempt(own_store, supervisor, pool):
+    """Guarantee: a message that is delivered twice starts one attempt."""
     job = rehearsal(own_store, steps=5, seconds=0.05)
     both = [pool.submit(supervisor.run, job.id) for _ in range(2)]
     assert {run.result() for run in both} == {"succeeded", None}
@@ -103,6 +109,7 @@ def test_the_child_gets_its_share_of_the_cores_and_none_of_our_secrets(
 
 
 def test_two_processes_never_work_in_one_jobs_folder(settings, pool):
+    """Guarantee: no two processes work on a job, whoever started them."""
     workdir = settings.workspace.jobs / "shared"
     config = {"steps": 10_000, "seconds_per_step": 0.05}
     impatient = settings.model_copy(update={"lease_seconds": 0.4})

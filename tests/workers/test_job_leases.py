@@ -23,6 +23,7 @@ def attempt_outcomes(store, job):
 
 
 def test_a_job_whose_holder_fell_silent_waits_again(store):
+    """Guarantee: the job of a holder that fell silent waits again."""
     job = rehearsal(store)
     store.lease(job.id, "w", 0)
     assert expire_leases(store) == 1
@@ -49,6 +50,7 @@ def test_a_holder_that_wakes_up_in_the_nick_of_time_keeps_its_job(store):
 
 
 def test_a_job_fails_when_its_last_attempt_is_lost_and_says_so(store):
+    """Guarantee: attempts are capped; the last one's end is the reason."""
     job = rehearsal(store)
     for _ in range(3):
         store.lease(job.id, "w", 0)
@@ -61,6 +63,7 @@ def test_a_job_fails_when_its_last_attempt_is_lost_and_says_so(store):
 
 
 def test_an_attempt_that_is_handed_back_does_not_count(store):
+    """Guarantee: only lost attempts count against the cap."""
     job = rehearsal(store)
     for _ in range(5):
         assert store.lease(job.id, "w", 60).end("handed-back") == "queued"
@@ -71,6 +74,7 @@ def test_an_attempt_that_is_handed_back_does_not_count(store):
 
 
 def test_a_cancelled_job_whose_holder_died_is_cancelled(store):
+    """Guarantee: a cancel is kept though its worker died."""
     job = rehearsal(store)
     store.lease(job.id, "w", 0)
     assert store.request_cancel(job.id).status == "cancelling"
@@ -80,6 +84,7 @@ def test_a_cancelled_job_whose_holder_died_is_cancelled(store):
 
 
 def test_many_reconcilers_at_once_end_each_lease_once(store):
+    """Guarantee: any number of reconcilers may run."""
     jobs = [rehearsal(store) for _ in range(5)]
     for job in jobs:
         store.lease(job.id, "w", 0)
@@ -90,6 +95,7 @@ def test_many_reconcilers_at_once_end_each_lease_once(store):
 
 
 def test_the_bell_is_rung_for_jobs_the_broker_forgot_but_not_twice(own_store, settings, broker):
+    """Guarantee: a job that the broker forgot is rung for again."""
     patient = settings.model_copy(update={"ring_seconds": 1e-6})
     jobs = [rehearsal(own_store) for _ in range(3)]
     own_store.request_cancel(jobs[0].id)
@@ -106,6 +112,7 @@ def test_a_job_that_was_just_submitted_is_not_rung_for_again(own_store, settings
 
 
 def test_without_a_broker_the_reconciler_carries_on_and_the_job_waits(own_store, settings):
+    """Guarantee: without a broker nothing is lost."""
     job = rehearsal(own_store)
     Reconciler(own_store, settings.model_copy(update={"ring_seconds": 1e-6})).once()
     assert own_store.get(job.id).status == "queued"

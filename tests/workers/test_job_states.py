@@ -27,7 +27,10 @@ ALLOWED = {
 
 
 class Lives(RuleBasedStateMachine):
-    """Anything that anybody may try on a job, in any order, by attempts old and new."""
+    """Anything that anybody may try on a job, in any order, by attempts old and new.
+
+    Guarantee: a job ends once, and nothing leaves a final state.
+    """
 
     @initialize()
     def open(self):

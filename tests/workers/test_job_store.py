@@ -25,6 +25,7 @@ def test_a_submitted_job_waits_with_all_that_was_asked(store):
 
 
 def test_the_same_request_under_one_key_is_one_job(store):
+    """Guarantee: an idempotency key makes one job."""
     first, created = store.submit("rehearse", {"steps": 1, "fail": False}, idempotency_key="k")
     again, repeated = store.submit("rehearse", {"fail": False, "steps": 1}, idempotency_key="k")
     assert (created, repeated) == (True, False)
@@ -132,6 +133,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(store):
 
 
 def test_events_are_numbered_without_gaps_even_when_many_write(store):
+    """Guarantee: events have a sequence number without gaps."""
     job = rehearsal(store)
     lease = store.lease(job.id, "w", 60)
     with ThreadPoolExecutor(4) as pool:

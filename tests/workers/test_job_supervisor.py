@@ -42,6 +42,7 @@ def test_what_a_pipeline_refuses_is_its_error_and_is_not_tried_again(own_store, 
 def test_a_killed_child_is_tried_again_and_resumes_from_its_checkpoint(
     own_store, settings, supervisor, pool
 ):
+    """Guarantee: a new attempt resumes from the last checkpoint."""
     job = rehearsal(own_store, steps=12, seconds=0.1)
     run = pool.submit(supervisor.run, job.id)
     started(settings, job).kill()
@@ -66,6 +67,7 @@ def test_an_exception_in_a_pipeline_fails_the_job_without_another_try(own_store,
 
 
 def test_the_attempts_of_a_child_that_is_killed_each_time_are_capped(own_store, supervisor, pool):
+    """Guarantee: attempts are capped."""
     job = rehearsal(own_store, **FOREVER)
     for expected in ("queued", "queued", "failed"):
         run = pool.submit(supervisor.run, job.id)
@@ -116,6 +118,7 @@ def test_the_database_is_not_locked_while_a_release_is_copied(
 
 
 def test_a_job_that_was_cancelled_or_overtaken_adds_no_release(own_store, settings, supervisor):
+    """Guarantee: no release by a cancelled or a stale attempt."""
     cancelled, overtaken = rehearsal(own_store), rehearsal(own_store)
     result = {"release": staged(supervisor, cancelled), "alias": "production"}
     staged(supervisor, overtaken)
@@ -137,6 +140,7 @@ def test_a_crash_is_told_by_its_signal_even_one_without_a_name(number, name):
 def test_a_release_that_is_damaged_fails_the_job_and_is_not_published(
     own_store, settings, supervisor
 ):
+    """Guarantee: a corrupt release is not published."""
     job = rehearsal(own_store)
     version = staged(supervisor, job)
     (settings.workspace.jobs / job.id / "release" / "weights.bin").write_bytes(b"4567")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 from job_kit import eventually, gone, rehearsal
+from sqlalchemy import select
 
 from workers.attempt import Watch
 from workers.child import Child
 from workers.database import connect, prepare
 from workers.jobs import JobStore
 from workers.relay import Relay
+from workers.tables import jobs
 
 
 @pytest.fixture
@@ -35,20 +38,30 @@ def watched(settings, pool):
         child.close()
 
 
+@contextmanager
+def locked(store):
+    """Hold the lock that all writers wait for."""
+    with store.engine.begin() as connection:
+        connection.execute(select(jobs).with_for_update())
+        yield
+
+
 def test_a_process_is_ended_when_its_lease_lapses_though_the_database_hangs(settings, watched):
+    """Guarantee: who cannot renew stops before another begins."""
     store = JobStore(connect(settings.database_url, patience=30))
     prepare(store.engine)
     _, child, watch = watched(store, steps=10_000)
-    with watch, store.engine.begin():  # the lock that all writers wait for
+    with watch, locked(store):
         eventually(lambda: watch.lost and gone(child.pid), "the end", seconds=10)
     store.engine.dispose()
 
 
 def test_work_that_is_done_outlives_an_outage_longer_than_the_lease(own_store, watched):
+    """Guarantee: finished work waits for a database that is away."""
     lease, child, watch = watched(own_store, steps=1)
     assert list(child.lines())
     eventually(child.ended, "the end")
-    with watch, own_store.engine.begin():
+    with watch, locked(own_store):
         eventually(lambda: time.monotonic() - lease.since > 2.5, "the end of the lease")
         assert not watch.lost
     assert lease.end("handed-back") == "queued"

@@ -45,6 +45,7 @@ def worker(settings, broker):
 
 @pytest.mark.usefixtures("worker")
 def test_jobs_are_run_one_after_another_however_often_they_are_rung_for(own_store, broker, submit):
+    """Guarantee: a worker runs one job at a time, each once, however many messages come."""
     jobs = [submit(steps=2) for _ in range(2)]
     for job in jobs * 3:
         assert announce(job.id, "cpu", broker.url)
@@ -57,6 +58,7 @@ def test_jobs_are_run_one_after_another_however_often_they_are_rung_for(own_stor
 
 @pytest.mark.usefixtures("worker")
 def test_a_job_that_nobody_rang_for_is_found_and_run(own_store):
+    """Guarantee: the database is the truth, the broker a doorbell."""
     job = rehearsal(own_store)
     assert reach(own_store, job, "succeeded").attempt == 1
 
@@ -64,6 +66,7 @@ def test_a_job_that_nobody_rang_for_is_found_and_run(own_store):
 def test_a_killed_worker_takes_its_child_along_and_the_job_is_resumed(
     own_store, settings, broker, submit
 ):
+    """Guarantee: orphaned children end with their supervisor, and the job goes on elsewhere."""
     job = submit(steps=40, seconds=0.05)
     with worker_process(settings, broker.url) as worker:
         child = started(settings, job)
@@ -82,6 +85,7 @@ def test_a_killed_worker_takes_its_child_along_and_the_job_is_resumed(
 def test_a_worker_told_to_end_hands_its_job_back_and_leaves_nothing_behind(
     own_store, settings, submit, worker, farewell
 ):
+    """Guarantee: a polite shutdown hands the job over."""
     job = submit(**FOREVER)
     child = started(settings, job)
     worker.send_signal(farewell)
@@ -94,6 +98,7 @@ def test_a_worker_told_to_end_hands_its_job_back_and_leaves_nothing_behind(
 
 @pytest.mark.usefixtures("worker")
 def test_a_running_job_is_cancelled_across_processes(own_store, settings, submit):
+    """Guarantee: a cancel reaches the job wherever it runs."""
     job = submit(**FOREVER)
     child = started(settings, job)
     own_store.request_cancel(job.id)
@@ -104,6 +109,7 @@ def test_a_running_job_is_cancelled_across_processes(own_store, settings, submit
 def test_a_broker_killed_under_way_delivers_what_it_had_and_takes_more(
     own_store, settings, broker, submit
 ):
+    """Guarantee: a broker that goes away and comes back loses no message."""
     first = submit(steps=2)
     old = broker.pid
     os.kill(old, signal.SIGKILL)
