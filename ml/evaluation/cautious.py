@@ -131,7 +131,7 @@ def with_margin(threshold: float) -> float:
 def promises_kept(
     labels: Labels, scores: Scores, group: NDArray[Any], vehicle: NDArray[Any], fpr: float
 ) -> dict[str, float]:
-    """Each vehicle's false-positive rate at the cautious line of the other vehicles.
+    """Each vehicle's false-positive rate at the verdict line of the other vehicles.
 
     That is the test of the promise on traffic that had no part in it. Vehicles without benign
     windows are left out; with fewer than two there is nothing to test.
@@ -148,7 +148,8 @@ def promises_kept(
     kept = {}
     for car in cars if len(cars) > 1 else []:
         own = vehicle == car
-        line = cautious_threshold(labels[~own], values[~own], group[~own], fpr, vehicle[~own])
+        known = labels[~own], values[~own], group[~own]
+        line = with_margin(cautious_threshold(*known, fpr, vehicle[~own]))
         kept[str(car)] = float((values[own & ~attack] >= line).mean())
     return kept
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ml.can.features import WINDOW_FEATURES
 from ml.errors import CanfuseError
-from ml.evaluation.cautious import CautiousRule, with_margin
+from ml.evaluation.cautious import CautiousRule, promises_kept, with_margin
 from ml.evaluation.thresholds import tune_threshold
 from ml.experts.bank import EXPERTS
 from ml.experts.calibration import Calibration
@@ -131,6 +131,14 @@ class PredictionCache:
     def threshold(self, scores: NDArray[Any], data: FusionDataConfig) -> float:
         """The verdict line on a detector's (n,) scores of the rows, see `rule`."""
         return self.rule(data)(scores)
+
+    def promises_kept(self, scores: NDArray[Any], data: FusionDataConfig) -> dict[str, float]:
+        """Each vehicle's false-positive rate at the line that its (n,) scores had no part in."""
+        rows = self.lined
+        vehicle = self.column("vehicle")[rows]
+        return promises_kept(
+            self.label[rows], scores[rows], self.part[rows], vehicle, data.target_fpr
+        )
 
     def save(self, folder: Path, scratch: Path) -> None:
         """Put the cache into a folder, which appears whole, in place of what was there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -12,7 +13,6 @@ from ml.context import Context, Workspace
 from ml.evaluation.drift import references
 from ml.fusion.bundle import save_fusion
 from ml.fusion.explanation import policy_importance
-from ml.fusion.policy import fuse
 from ml.pipelines.evaluation import evaluate_release
 from ml.pipelines.learning import FusionTaskConfig, Learnt, check_learning, learn
 from ml.pipelines.registry import Pipeline
@@ -101,6 +101,9 @@ def _stage(training: FusionTraining, learnt: Learnt) -> Manifest:
             "cross_fitted": learnt.cache.cross_fitted,
             "cached_windows": learnt.cache.table.height,
             "score_references": _score_references(learnt),
+            "flagged_on_cars_left_out": learnt.cache.promises_kept(
+                learnt.fused, training.config.data
+            ),
         },
         **training.provenance,
     )
@@ -109,12 +112,10 @@ def _stage(training: FusionTraining, learnt: Learnt) -> Manifest:
 def _score_references(learnt: Learnt) -> dict[str, Any]:
     """How benign windows score, of which a bus in service has next to nothing else."""
     cache = learnt.cache
-    alpha = learnt.policy.alpha(cache.anomaly_score, cache.gat_prob, cache.context)
-    fused = fuse(alpha, cache.anomaly_score, cache.gat_prob)
     columns = {
         "anomaly_score": cache.anomaly_score,
         "gat_prob": cache.gat_prob,
-        "fused_score": fused,
+        "fused_score": learnt.fused,
     }
     benign = cache.label == 0
     return references({name: scores[benign] for name, scores in columns.items()})
@@ -139,7 +140,20 @@ def _facts(config: FusionConfig, manifest: Manifest, learnt: Learnt) -> dict[str
         "Prediction cache": f"{fitted}, {learnt.cache.table.height} windows",
         "Reward": config.agent.reward,
         "Q-value spread": f"{manifest.metrics['q_spread']:.2f}",
+        **_promise(config, manifest.metrics["flagged_on_cars_left_out"]),
         "Seed": config.seed,
+    }
+
+
+def _promise(config: FusionConfig, kept: Mapping[str, float]) -> dict[str, Any]:
+    """What the promised false-positive rate came to on cars that its line was not drawn on."""
+    if config.data.threshold != "fpr" or not kept:
+        return {}
+    car = max(kept, key=lambda name: kept[name])
+    promised, worst = config.data.target_fpr, kept[car]
+    return {
+        "False positives": f"{promised:.2%} promised; {worst:.2%} on {car}, the worst of "
+        f"{len(kept)} cars, at the line of the others"
     }
 
 

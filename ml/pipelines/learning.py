@@ -59,6 +59,7 @@ class Learnt:
         reason: why the cache was built, "" where one on disk fitted.
         agent: the trained agent.
         policy: what the agent amounts to.
+        fused: (n,) fused score of each row of the cache.
         threshold: the verdict line.
         baselines: the fusion's rivals.
         bars: rivals that need no expert.
@@ -70,6 +71,7 @@ class Learnt:
     reason: str
     agent: Agent
     policy: FusionPolicy
+    fused: Floats
     threshold: float
     baselines: Baselines
     bars: Bars
@@ -108,6 +110,7 @@ def learn(training: Training[C], progress: Span) -> Learnt:
         reason=reason,
         agent=agent,
         policy=policy,
+        fused=fused,
         threshold=cache.threshold(fused, config.data),
         baselines=fit_baselines(cache, config.data),
         bars=_fit_bars(cache, config.data, config.seed),

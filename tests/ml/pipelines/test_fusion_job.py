@@ -33,6 +33,15 @@ def test_a_fusion_job_publishes_a_release_that_scores(tiny_job, tiny_release_sto
     assert scores.is_attack.tolist() == [False, True]
 
 
+def test_it_says_what_its_promise_came_to_on_cars_left_out(tiny_job, tiny_release_store):
+    kept = tiny_release_store.manifest("production").metrics["flagged_on_cars_left_out"]
+    train = find_dataset(DATASET, tiny_job["workspace"].data_dirs).train
+    assert set(kept) == {capture.vehicle for capture in train}
+    assert all(0 <= share <= 1 for share in kept.values())
+    page = (tiny_job["workdir"] / "report" / "index.html").read_text()
+    assert "at the line of the others" in page
+
+
 def test_its_progress_never_falls_and_names_each_phase(tiny_job):
     progress = [e for e in tiny_job["events"] if e["event"] == "progress"]
     fractions = [e["fraction"] for e in progress]
