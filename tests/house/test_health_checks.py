@@ -13,7 +13,7 @@ from house_files import compose, dockerfile, interpolated
 
 from workers.broker import EmbeddedBroker
 
-PATIENCE = 60  # seconds
+PATIENCE = 180  # seconds: a busy machine takes long to load torch
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def running(service, environment, folder):
         process.wait(PATIENCE)
 
 
+@pytest.mark.timeout(3 * PATIENCE)
 @pytest.mark.parametrize(("service", "check"), [("worker", worker_check()), ("api", image_check())])
 def test_a_health_check_tells_a_live_service_from_a_dead_one(service, check, environment, tmp_path):
     def healthy():
