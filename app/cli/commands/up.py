@@ -32,9 +32,21 @@ def up(
             help="Port to listen on, 0 for any (CANFUSE_PORT, else 8000).", show_default=False
         ),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that answer at the one port (CANFUSE_PROCESSES, else 1).",
+            show_default=False,
+        ),
+    ] = None,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Run no worker here.")] = False,
     home: Home = None,
     data_dirs: DataDirs = None,
 ) -> None:
-    """Run the service: API, worker and broker as one, until Ctrl-C."""
-    work.service.up(load_settings(home, data_dirs, host=host, port=port), worker=not no_worker)
+    """Run the service: API, worker and broker as one, until Ctrl-C.
+
+    SIGUSR1 renews the API process by process, without a request that fails.
+    """
+    settings = load_settings(home, data_dirs, host=host, port=port, processes=processes)
+    work.service.up(settings, worker=not no_worker)

@@ -29,6 +29,7 @@ class Child:
         name: what messages call it.
         due: when it is to be started again, on the monotonic clock; None while it runs.
         proven: whether it has worked before, so that what ails it now will pass.
+        leaving: whether it was asked to go for good.
 
     Args:
         name: what messages call it.
@@ -47,6 +48,7 @@ class Child:
         self.name = name
         self.due: float | None = 0.0
         self.proven = False
+        self.leaving = False
         self._command = list(command)
         self._environment = dict(environment)
         self._descriptors = tuple(descriptors)
@@ -54,6 +56,10 @@ class Child:
         self._began = 0.0
         self._short_lives = 0
         self._heard = b""
+
+    def successor(self) -> Child:
+        """One like it that is to be started."""
+        return Child(self.name, self._command, self._environment, self._descriptors)
 
     def start(self) -> int:
         """Start it and return the descriptor of its standard output."""

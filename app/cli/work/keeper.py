@@ -7,12 +7,16 @@ import selectors
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from app.cli.terminal import note, say, warn
 from app.cli.work.children import Child
+from app.cli.work.renewal import Renewal
 from app.settings import Settings
 from ml.errors import Unavailable
+
+RENEW = signal.SIGUSR1
 
 
 class _Farewell(Exception):
@@ -24,13 +28,17 @@ class Keeper:
 
     Args:
         settings: of the service.
-        children: the API first.
+        apis: those that answer requests.
+        others: the rest.
         wake: readable when a signal has come.
     """
 
-    def __init__(self, settings: Settings, children: list[Child], wake: int) -> None:
+    def __init__(
+        self, settings: Settings, apis: Sequence[Child], others: Sequence[Child], wake: int
+    ) -> None:
         self._settings = settings
-        self._children = children
+        self._apis = Renewal(apis)
+        self._others = list(others)
         self._wake = wake
         self._selector = selectors.DefaultSelector()
         self._selector.register(wake, selectors.EVENT_READ)
@@ -49,6 +57,10 @@ class Keeper:
             self._stop()
             self._selector.close()
 
+    @property
+    def _children(self) -> list[Child]:
+        return [*self._apis.children, *self._others]
+
     def _start_due(self) -> None:
         for child in self._children:
             if child.due is not None and child.due <= time.monotonic():
@@ -60,42 +72,54 @@ class Keeper:
 
     def _attend(self, key: selectors.SelectorKey) -> None:
         if key.fd == self._wake:
-            os.read(self._wake, 64)
-            raise _Farewell
+            self._obey(os.read(self._wake, 64))
+            return
         child: Child = key.data
         facts = child.hear(key.fd)
         if facts is None:
             self._selector.unregister(key.fd)
             self._mourn(child)
         for fact in facts or ():
-            self._listen(fact)
+            self._listen(child, fact)
+
+    def _obey(self, signals: bytes) -> None:
+        if set(signals) != {RENEW}:
+            raise _Farewell
+        note("Renewing the API, one process after the other.")
+        self._apis.begin()
 
     def _mourn(self, child: Child) -> None:
+        if self._apis.ended(child):
+            child.close()
+            return
         how = child.bury()
-        if not self._introduced and child is self._children[0]:
+        if not self._introduced and child in self._apis.children:
             raise Unavailable(f"The {child.name} {how}.", "Its messages above say why.")
         warn(f"The {child.name} {how}; it is started again.")
 
-    def _listen(self, fact: dict[str, Any]) -> None:
-        """Hear what the API tells, the only one that does."""
+    def _listen(self, child: Child, fact: dict[str, Any]) -> None:
+        """Hear what a process of the API tells; others tell nothing."""
         if error := fact.get("error"):
             if not self._introduced:
                 raise Unavailable(error["detail"], error["hint"])
             warn(f"{error['detail']} {error['hint']}")
-        elif self._introduced:
+            return
+        if child.proven:
             note("The API answers again.")
-        else:
+        child.proven = True
+        self._apis.answers(child)
+        if not self._introduced:
             self._introduce(fact["url"])
 
     def _introduce(self, url: str) -> None:
-        self._introduced = self._children[0].proven = True
+        self._introduced = True
         settings = self._settings
         say(f"Listening on {url} (documentation at {url}/docs)")
         note(
             f"Storing in {settings.home}; datasets from {', '.join(map(str, settings.data_dirs))}."
         )
         broker = "as named by CANFUSE_REDIS_URL" if settings.redis_url else "embedded"
-        worker = "one worker" if len(self._children) > 1 else "no worker"
+        worker = "one worker" if self._others else "no worker"
         note(f"With {worker}, broker {broker}. Ctrl-C stops everything.")
         sys.stdout.flush()
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from app.cli.terminal import manner
 from app.cli.work.children import Child
 from app.cli.work.holding import hold
-from app.cli.work.keeper import Keeper
+from app.cli.work.keeper import RENEW, Keeper
 from app.listening import listen
 from app.settings import Settings
 from workers.broker import EmbeddedBroker
@@ -20,7 +20,7 @@ FAREWELLS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(settings: Settings, *, worker: bool) -> None:
-    """Run the service until it is told to stop.
+    """Run the service until it is told to stop; SIGUSR1 renews the API without a pause.
 
     Raises:
         Conflict: the folder or the port is taken.
@@ -29,7 +29,7 @@ def up(settings: Settings, *, worker: bool) -> None:
     with (
         _home(settings),
         listen(settings) as listener,
-        _farewells() as wake,
+        _signals() as wake,
         _broker(settings),
     ):
         environment = _environment(settings)
@@ -37,9 +37,9 @@ def up(settings: Settings, *, worker: bool) -> None:
         descriptor = listener.fileno()
         api = [sys.executable, "-m", "app.cli.work.api", str(descriptor), level]
         jobs = [sys.executable, "-m", "workers", "--log-level", level]
-        children = [Child("API", api, environment, [descriptor])]
-        children += [Child("worker", jobs, environment)] if worker else []
-        Keeper(settings, children, wake).run()
+        apis = [Child("API", api, environment, [descriptor]) for _ in range(settings.processes)]
+        others = [Child("worker", jobs, environment)] if worker else []
+        Keeper(settings, apis, others, wake).run()
 
 
 def _home(settings: Settings) -> AbstractContextManager[object]:
@@ -50,12 +50,12 @@ def _home(settings: Settings) -> AbstractContextManager[object]:
 
 
 @contextmanager
-def _farewells() -> Iterator[int]:
-    """A descriptor that becomes readable when the service is asked to end."""
+def _signals() -> Iterator[int]:
+    """A descriptor from which the signals to the service can be read."""
     reader, writer = os.pipe()
     for descriptor in (reader, writer):
         os.set_blocking(descriptor, False)
-    before = {number: signal.signal(number, lambda *_: None) for number in FAREWELLS}
+    before = {number: signal.signal(number, lambda *_: None) for number in (*FAREWELLS, RENEW)}
     earlier = signal.set_wakeup_fd(writer)
     try:
         yield reader
