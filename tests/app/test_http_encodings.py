@@ -6,8 +6,9 @@ import zlib
 
 import psutil
 import pytest
-from backports import zstd
 from service_kit import as_columns, publish, running, traffic, until
+
+from app.middleware.decoding import zstd
 
 MEGABYTE = 1 << 20
 CODINGS = {"gzip": gzip.compress, "zstd": zstd.compress}
