@@ -13,7 +13,7 @@ from fastapi import Path as PathParam
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
-from app.auth import guard
+from app.auth import TheKey, guard
 from app.bodies import JsonBody, json_body, parse
 from app.files import file_in, files_in, send_file
 from app.jobs.follow import EventStream, Follower
@@ -108,15 +108,24 @@ def cancel_job(services: TheServices, job: TheJob) -> JobView:
         **problems(401, 403, 404, 422, 429),
     },
 )
-def follow_job(services: TheServices, job: TheJob, last_event_id: SequenceNumber = 0) -> Response:
+def follow_job(
+    services: TheServices, job: TheJob, key: TheKey, last_event_id: SequenceNumber = 0
+) -> Response:
     """The job's events as server-sent events, from the one after `Last-Event-ID` on.
 
     The stream ends after the event that tells of the job's end. It may end sooner, with its
-    time or with the service: come back with `Last-Event-ID`, as an EventSource does by itself.
+    time, its key or the service: come back with `Last-Event-ID`, as an EventSource does by itself.
     """
     if job.finished and not services.jobs.events(job.id, last_event_id, 1):
         return Response(status_code=204)
-    follower = Follower(services.jobs, job.id, last_event_id, services.settings, services.stopping)
+    follower = Follower(
+        services.jobs,
+        job.id,
+        last_event_id,
+        services.settings,
+        services.stopping,
+        lambda: services.keys.still_valid(key),
+    )
     return EventStream(follower.stream(), services.streams)
 
 

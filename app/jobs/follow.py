@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import anyio
@@ -30,6 +30,7 @@ class Follower:
 
     Attributes:
         after: number of the last event that the client has.
+        welcome: whether the client may still be told, asked with each sign of life.
     """
 
     jobs: JobStore
@@ -37,11 +38,12 @@ class Follower:
     after: int
     settings: Settings
     stopping: asyncio.Event
+    welcome: Callable[[], bool]
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the events in the wire's format as they come."""
         ends = time.monotonic() + self.settings.sse_lifetime_seconds
-        quiet_since = time.monotonic()
+        quiet_since = asked_at = time.monotonic()
         yield format_sse_event(retry=1000)
         while time.monotonic() < ends and not self.stopping.is_set():
             events = await self._new_events()
@@ -55,6 +57,10 @@ class Follower:
                 # A proxy closes what is silent, and a write is how a lost client is noticed.
                 yield format_sse_event(comment="still here")
                 quiet_since = time.monotonic()
+            if time.monotonic() - asked_at >= self.settings.sse_heartbeat_seconds:
+                if not await to_thread.run_sync(self.welcome):
+                    return
+                asked_at = time.monotonic()
             if len(events) < BATCH:
                 await self._pause()
 

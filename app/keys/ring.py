@@ -53,6 +53,12 @@ class KeyRing:
         same = hmac.compare_digest(digest_of(presented), stored.digest)
         return stored if same and stored is not _NOBODY else None
 
+    def still_valid(self, key: ApiKey | None) -> bool:
+        """Whether a key found before is valid still; None where none was needed then."""
+        if key is None:
+            return not self.needed()
+        return key in self._fixed or self._store.valid(key)
+
     def _were_made(self) -> bool:
         try:
             return self._store.exist()

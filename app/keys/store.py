@@ -121,6 +121,12 @@ class KeyStore:
             row = connection.execute(query).one_or_none()
         return None if row is None else _stored(row).key
 
+    def valid(self, key: ApiKey) -> bool:
+        """Whether a key of the database is still valid."""
+        ours = api_keys.c.digest == key.digest.hex()
+        with self._reading.begin() as connection:
+            return bool(connection.scalar(select(exists().where(ours, *_valid()))))
+
     def exist(self, *, valid: bool = False) -> bool:
         """Whether there are keys: any that were ever made, or such as are valid now."""
         query = select(exists().where(*_valid() if valid else (api_keys.c.id.is_not(None),)))

@@ -48,6 +48,21 @@ def test_a_key_opens_every_running_server_and_once_it_is_revoked_none(tmp_path, 
         assert statuses(both, None) == [401, 401]  # the end of the last key lets nobody in
 
 
+def test_a_stream_ends_soon_after_its_key_is_revoked(tmp_path, keys):
+    key_id, key = keys.create("me", ["read", "jobs"])
+    quick = {"sse_heartbeat_seconds": 0.05, "sse_poll_seconds": 0.02}
+    with running(tmp_path, **quick) as service:
+        job = ask(service, "POST", "/jobs/rehearse", key, json={}).json()
+        headers = {"X-API-Key": key}
+        with service.client.stream("GET", job["links"]["events"], headers=headers) as stream:
+            lines = stream.iter_lines()
+            signs = (line for line in lines if line == ": still here")
+            assert next(signs)
+            assert next(signs)  # it goes on while the key is valid
+            keys.revoke(key_id)
+            assert not any("succeeded" in line for line in lines)  # it has come to its end
+
+
 def test_whatever_is_wrong_with_a_key_is_told_alike_and_found_in_the_same_steps(
     tmp_path, keys, monkeypatch
 ):
