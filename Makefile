@@ -38,6 +38,13 @@ chaos: $(READY) ## Kill, freeze and restart every part while jobs run, and check
 bench: $(READY) ## Run the benchmarks, which print JSON
 	$(BIN)/python -m benchmarks
 
+fuzz: $(READY) ## Send a million changed files to the readers, and all kinds of requests to the service
+	$(BIN)/python tests/hostile/fuzz.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/hostile/schema.py
+
+load: $(READY) ## Score at twice the rate that the service sustains, and check what is promised
+	$(BIN)/python -m benchmarks.load
+
 format: $(READY) ## Format the code and fix what can be fixed by itself
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format

@@ -41,7 +41,8 @@ class Settings(WorkerSettings):
         max_connections: connections that are open at once.
         max_rows: length of a column that is taken.
         score_slots: scorings that run at once.
-        score_waiting: scorings that may wait for a slot before more are turned away.
+        score_waiting: scorings that may wait for a slot before more are turned away; the more, the
+            longer the last one waits under too much load.
         score_wait_seconds: how long one may wait.
         stuck_seconds: when every slot has been taken for longer, scoring is said to hang.
         min_free_bytes: space on the disk below which the service is not ready.
@@ -73,7 +74,7 @@ class Settings(WorkerSettings):
     max_connections: int = Field(default=512, ge=1)
     max_rows: int = Field(default=5_000_000, ge=1)
     score_slots: int = Field(default=min(4, os.cpu_count() or 1), ge=1)
-    score_waiting: int = Field(default=32, ge=0)
+    score_waiting: int = Field(default=4, ge=0)
     score_wait_seconds: Seconds = 10.0
     stuck_seconds: Seconds = 300.0
     min_free_bytes: int = Field(default=256 << 20, ge=0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import benchmarks
 
-SKIPPED = {"__main__", "programs"}
+SKIPPED = {"__main__", "programs", "load"}  # `make load` takes minutes
 
 
 def main() -> None:

@@ -65,14 +65,15 @@ def _idle_api(environment: dict[str, str]) -> float:
         watchdog.start()
         try:
             url = "" if server.stdout is None else server.stdout.readline().strip()
-            _wait_until_loaded(url)
+            wait_until_loaded(url)
             return psutil.Process(server.pid).memory_info().rss / MEGABYTE
         finally:
             watchdog.cancel()
             server.terminate()
 
 
-def _wait_until_loaded(url: str) -> None:
+def wait_until_loaded(url: str) -> None:
+    """Wait for a release that scores."""
     columns = {"anomaly_score": [0.5], "gat_prob": [0.5]}
     while not httpx.post(f"{url}/score", json=columns).is_success:
         time.sleep(0.1)

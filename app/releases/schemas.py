@@ -8,8 +8,10 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
+from ml.errors import InvalidInput
 from ml.fusion.policy import TABLE, read_table
 from ml.releases import Manifest
+from ml.releases.manifest import corrupt
 
 
 class ReleaseLinks(BaseModel):
@@ -58,10 +60,13 @@ class PolicyMap(BaseModel):
         """The heat map of a bundle, if it has one.
 
         Raises:
-            InvalidInput: the file is something else.
+            ReleaseCorrupt: the file is something else.
         """
         file = bundle / TABLE
-        return cls(alpha=read_table(file).tolist()) if file.is_file() else None
+        try:
+            return cls(alpha=read_table(file).tolist()) if file.is_file() else None
+        except InvalidInput as error:
+            raise corrupt(bundle.name, error.detail) from error
 
 
 class ReleaseCard(ReleaseSummary):

@@ -147,7 +147,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         values = from_json(_read_some(folder / MANIFEST), allow_inf_nan=False)
         schema = int(values["schema_version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         why = f"its manifest cannot be read ({type(error).__name__})"
         raise corrupt(folder.name, why) from error
     if schema > SCHEMA_VERSION:
