@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def main() -> int:
     _print(report, broken)
     if args.report:
         args.report.parent.mkdir(parents=True, exist_ok=True)
-        args.report.write_text(json.dumps(report, indent=1))
+        every = [asdict(strike) for strike in chaos.strikes]
+        args.report.write_text(json.dumps({**report, "strikes": every}, indent=1))
     if report["broken"]:
         sys.stderr.write(f"What it left is in {home}.\n")
         return 1
@@ -91,8 +93,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=5)
-    parser.add_argument("--width", type=int, default=4, help="unfinished jobs at a time")
+    parser.add_argument("--workers", type=int, default=6)
+    parser.add_argument("--width", type=int, default=3, help="unfinished jobs at a time")
     parser.add_argument("--pace", type=float, default=2.5, help="seconds between faults")
     parser.add_argument("--steps", type=int, default=110, help="most steps of a job, each 0.1 s")
     parser.add_argument("--minutes", type=float, default=14.0, help="when to stop at the latest")
