@@ -6,6 +6,7 @@ import sys
 
 import httpx
 import pytest
+from service_kit import running, until
 
 from app.keys import ApiKey
 from app.server import OpenToAll, PortTaken, listen
@@ -60,3 +61,13 @@ def test_a_served_program_ends_politely_at_sigterm(tmp_path):
         assert list(lines)
     assert program.wait(60) == 0
     assert program.stdout.read() == "ended\n"
+
+
+def test_a_connection_that_is_open_when_the_service_stops_is_answered_on_once_more(tmp_path):
+    with running(tmp_path, drain_seconds=60, shutdown_seconds=60) as service:
+        assert "Connection" not in service.client.get("/livez").headers
+        service.server.should_exit = True
+        until(service.app.state.stopping.is_set)
+        answer = service.client.get("/livez")
+        assert (answer.status_code, answer.headers["Connection"]) == (200, "close")
+        service.stop()  # at once, as nobody is left to wait for
