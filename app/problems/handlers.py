@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from app.errors import InvalidRequest
 from app.problems.document import http_error, problem_response
@@ -17,6 +18,7 @@ from ml.errors import CanfuseError
 
 MOST_FIELDS_LISTED = 20
 MOST_FIELDS_TOLD = 3
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 def configure_problems(app: FastAPI) -> None:
@@ -50,10 +52,22 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code in {204, 304}:
         return Response(status_code=error.status_code, headers=error.headers)
+    headers = error.headers
     detail = f"Nothing is at {request.url.path}" if error.status_code == 404 else error.detail
     if error.status_code == 405:
         detail = f"{request.url.path} does not take {request.method}"
-    return problem_response(request.scope, http_error(error.status_code, detail), error.headers)
+        headers = {**(headers or {}), "Allow": ", ".join(_methods_here(request))}
+    return problem_response(request.scope, http_error(error.status_code, detail), headers)
+
+
+def _methods_here(request: Request) -> list[str]:
+    """The methods that the path takes: the router names those of its first route only."""
+    routes = request.app.routes
+    return [
+        method
+        for method in _METHODS
+        if any(r.matches({**request.scope, "method": method})[0] == Match.FULL for r in routes)
+    ]
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

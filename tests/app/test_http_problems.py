@@ -178,3 +178,11 @@ def test_the_documentation_page_opens(service):
         assert told in answer.text
     for outside in ("<script", "http://", "https://"):
         assert outside not in answer.text
+
+
+def test_a_method_that_is_not_taken_is_told_all_that_are(service):
+    for path, methods in {"/jobs/x": "GET, PATCH, POST", "/vehicles/x": "DELETE, GET"}.items():
+        answer = service.client.options(path)
+        assert answer.status_code == 405
+        assert answer.headers["Allow"] == methods
+    assert service.client.get("/score").headers["Allow"] == "POST"
