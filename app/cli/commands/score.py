@@ -47,9 +47,10 @@ def score(
     """
     if as_json and as_csv:
         raise InvalidInput("--json and --csv exclude each other.", "Give one of them.")
-    if explain and as_csv:
-        raise InvalidInput("--explain and --csv exclude each other.", "Give --json instead.")
-    form = "json" if as_json else "csv" if as_csv else None
+    named_csv = output is not None and output.suffix == ".csv"
+    form = "json" if as_json else "csv" if as_csv or named_csv else "json" if output else None
+    if explain and form == "csv":
+        raise InvalidInput("Explanations and CSV exclude each other.", "Give --json instead.")
     work.scoring.score(
         file,
         work.scoring.Wish(vehicle, release, explain=explain, lenient=lenient),

@@ -61,7 +61,7 @@ def score(
         file: the log.
         wish: how.
         home: root of the store.
-        form: "json", "csv", or None for what fits the output: a summary on a terminal.
+        form: "json", "csv", or None for a summary.
         output: file to write to.
     """
     settings = load_settings(home)
@@ -74,10 +74,10 @@ def score(
     )
     if seen.note:
         warn(seen.note)
-    if form is None and output is None:
+    if form is None:
         _summarise(file, log, scores, seen)
         show_explanations(explanations, float(log.frames.timestamp[0]))
-    elif form == "csv" or (form is None and output is not None and output.suffix == ".csv"):
+    elif form == "csv":
         write(_csv(scores), output)
     else:
         report = LogReport.model_validate(log.report)

@@ -59,6 +59,7 @@ def untouched(cli):
         ("score nowhere.log", "no file nowhere.log", "path"),
         ("score x --json --csv", "exclude each other", "one of them"),
         ("score x --explain --csv", "exclude each other", "--json"),
+        ("score x --explain --output x.csv", "exclude each other", "--json"),
         ("releases show", "no release 'production'", "canfuse train"),
         ("releases show UP/..", "names no release", "lower-case"),
         ("releases alias production beef", "no release 'beef'", "canfuse train"),
