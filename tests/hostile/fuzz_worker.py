@@ -84,16 +84,17 @@ class Watch:
 def with_hypothesis(target: Target, watch: Watch, seed: int, kept: Path) -> None:
     """Draw changed seeds."""
 
-    @drawn(draws=st.integers(0, 2**64 - 1))
-    def run(draws: int) -> None:
-        data = target.draw(random.Random(draws))
-        kept.write_bytes(data)
-        watch(data)
-        if watch.outcomes.total() % 100 == 1:  # it starts a thread, which takes its time
-            faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
-
     for first in range(0, watch.inputs, BATCH):
         count = min(BATCH, watch.inputs - first)
+
+        @drawn(draws=st.integers(0, 2**64 - 1))
+        def run(draws: int) -> None:
+            data = target.draw(random.Random(draws))
+            kept.write_bytes(data)
+            watch(data)
+            if watch.outcomes.total() % 100 == 1:  # it starts a thread, which takes its time
+                faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+
         quiet = settings(
             max_examples=count,
             database=None,

@@ -19,6 +19,7 @@ SCHEMA = pl.Schema(
         "bus": pl.String,
     }
 )
+MOST = 2**40
 _NO_ROW = (None,) * len(SCHEMA)
 
 
@@ -38,4 +39,6 @@ def _row(message: Any) -> tuple[float, int, int, int, bytes, str]:
     )
     data = b"" if remote else bytes(message.data)
     length = message.dlc if remote else max(message.dlc, len(data))
-    return message.timestamp, message.arbitration_id, int(flags), length, data, str(message.channel)
+    # Text can write any number; a table holds 64 bits, and what is that large is no frame.
+    can_id, length = (max(-1, min(n, MOST)) for n in (message.arbitration_id, length))
+    return message.timestamp, can_id, int(flags), length, data, str(message.channel)

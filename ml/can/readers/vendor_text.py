@@ -79,7 +79,8 @@ def text_messages(source: BinaryIO, kind: str) -> Iterator[tuple[int, can.Messag
                 if lines.number == stumbled:
                     return
                 stumbled = lines.number
-                yield stumbled, f"the line is no {kind.upper()} message ({error})"
+                why = " ".join(str(error).split())[:120]
+                yield stumbled, f"the line is no {kind.upper()} message ({why})"
                 lines.restart()
                 messages = iter(TEXT_READERS[kind](lines))
             else:
