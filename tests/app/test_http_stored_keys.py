@@ -12,6 +12,7 @@ from app.keys.store import KeyStore
 from app.listening import OpenToAll, listen
 from app.settings import Settings
 from ml.errors import InvalidInput, NotFound
+from tests.places import database_of
 from workers.broker import EmbeddedBroker
 from workers.jobs import open_store
 
@@ -27,7 +28,7 @@ def keys_of(settings):
 
 @pytest.fixture
 def keys(tmp_path):
-    with keys_of(Settings(home=tmp_path)) as keys:
+    with keys_of(Settings(home=tmp_path, database_url=database_of(tmp_path))) as keys:
         yield keys
 
 
@@ -118,7 +119,8 @@ def test_keys_of_the_settings_open_the_service_also_while_the_database_is_away(t
 
 
 def test_beyond_loopback_a_valid_key_is_needed_to_listen(tmp_path, keys):
-    settings = Settings(home=tmp_path, host=ANY_ADDRESS, port=0)
+    database = database_of(tmp_path)
+    settings = Settings(home=tmp_path, host=ANY_ADDRESS, port=0, database_url=database)
     keys.create("late", ["read"], seconds=0)
     with pytest.raises(OpenToAll, match="canfuse keys create"):
         listen(settings)
