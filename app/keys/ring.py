@@ -24,13 +24,17 @@ class KeyRing:
         fixed: the keys of the settings.
         store: the keys of the database.
         exposed: whether others than this machine can reach the service.
+
+    Raises:
+        DatabaseUnavailable: it does not tell whether there are keys.
     """
 
     def __init__(self, fixed: Sequence[ApiKey], store: KeyStore, *, exposed: bool) -> None:
         self._fixed = fixed
         self._store = store
-        self._needed = exposed or bool(fixed)
-        self._looked_at = float("-inf")
+        # Known before the first request: a database that goes away then must let nobody in.
+        self._needed = exposed or bool(fixed) or store.exist()
+        self._looked_at = time.monotonic()
 
     def needed(self) -> bool:
         """Whether a request needs a key: for good once there has been one."""
@@ -63,4 +67,4 @@ class KeyRing:
         try:
             return self._store.exist()
         except DatabaseUnavailable:
-            return False  # only this machine can ask, and what scores need not wait
+            return False  # there was none a moment ago, and what scores need not wait

@@ -32,6 +32,13 @@ def keys(tmp_path):
         yield keys
 
 
+def lose_keys(home):
+    """Make the database fail at whatever is asked about keys."""
+    with sqlite3.connect(home / "canfuse.db") as database:
+        database.execute("ALTER TABLE api_keys RENAME TO lost")
+    database.close()
+
+
 def statuses(servers, key, path="/jobs"):
     return [ask(server, "GET", path, key).status_code for server in servers]
 
@@ -111,10 +118,16 @@ def test_keys_of_the_settings_open_the_service_also_while_the_database_is_away(t
     _, stored = keys.create("me", ["read"])
     with running(tmp_path, api_keys=KEYS) as service:
         assert statuses([service], stored, "/releases") == [200]
-        with sqlite3.connect(tmp_path / "canfuse.db") as database:
-            database.execute("ALTER TABLE api_keys RENAME TO lost")
-        database.close()
+        lose_keys(tmp_path)
         assert statuses([service], "k-read", "/releases") == [200]
+        assert statuses([service], stored, "/releases") == [503]
+
+
+def test_a_database_that_goes_away_before_the_first_request_lets_nobody_in(tmp_path, keys):
+    _, stored = keys.create("me", ["admin"])
+    with running(tmp_path) as service:
+        lose_keys(tmp_path)
+        assert statuses([service], None, "/releases") == [401]
         assert statuses([service], stored, "/releases") == [503]
 
 
