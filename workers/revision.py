@@ -13,6 +13,7 @@ from workers.submission import (
     find_or_insert,
     label,
     made_before,
+    remember,
     row_of,
 )
 from workers.tables import TERMINAL, job_labels, jobs
@@ -30,14 +31,18 @@ def retry(
     """
     # Locked, so that two who ask at once get the same job.
     origin = job_from(row_of(connection, job_id, lock=True))
-    if (job := retried(connection, origin, key)) is not None:
+    request = Request.repeating(origin, key)
+    if (job := made_before(connection, request)) is not None:
+        return job, False
+    if (job := _under_way(connection, origin)) is not None:
+        remember(connection, request, job.id)
         return job, False
     if origin.status not in ("failed", "cancelled"):
         raise NotRetryable(
             f"The job {job_id} is {origin.status}: only what failed or was cancelled is retried.",
             "Submit it again for another run.",
         )
-    return find_or_insert(connection, Request.repeating(origin, key), max_attempts, max_queued)
+    return find_or_insert(connection, request, max_attempts, max_queued)
 
 
 def retried(connection: Connection, origin: Job, key: str | None) -> Job | None:
@@ -46,8 +51,11 @@ def retried(connection: Connection, origin: Job, key: str | None) -> Job | None:
     Raises:
         KeyReused: the key belongs to another request.
     """
-    if (job := made_before(connection, Request.repeating(origin, key))) is not None:
-        return job
+    made = made_before(connection, Request.repeating(origin, key))
+    return made or _under_way(connection, origin)
+
+
+def _under_way(connection: Connection, origin: Job) -> Job | None:
     unfinished = (jobs.c.retry_of == origin.id, jobs.c.status.not_in(TERMINAL))
     row = connection.execute(select(jobs).where(*unfinished).limit(1)).one_or_none()
     return None if row is None else job_from(row)

@@ -67,7 +67,10 @@ class Request:
     @property
     def digest(self) -> str:
         """Equal for equal requests."""
-        extras = {"metadata": self.metadata, "retry_of": self.retry_of}
+        if self.retry_of is not None:
+            # All that was asked: what is said about the old job may have been revised since.
+            return hashlib.sha256(json.dumps(["retry", self.retry_of]).encode()).hexdigest()
+        extras: dict[str, Any] = {"metadata": self.metadata}
         if self.priority != "normal":
             extras["priority"] = self.priority
         # What is not asked for leaves no trace, so that older requests keep their digests.
@@ -178,11 +181,16 @@ def _insert(connection: Connection, request: Request, max_attempts: int) -> Job:
         )
     )
     label(connection, job_id, request.labels)
+    remember(connection, request, job_id)
+    history.append(connection, job_id, [history.state("queued", **origin())])
+    return job_from(row_of(connection, job_id))
+
+
+def remember(connection: Connection, request: Request, job_id: str) -> None:
+    """Answer whoever repeats a request under its key with this job, for good."""
     if request.key is not None:
         values = {"key": request.key, "job_id": job_id, "digest": request.digest}
         connection.execute(insert(idempotency).values(created_at=now(), **values))
-    history.append(connection, job_id, [history.state("queued", **origin())])
-    return job_from(row_of(connection, job_id))
 
 
 def label(connection: Connection, job_id: str, labels: Sequence[str]) -> None:

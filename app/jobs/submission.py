@@ -65,9 +65,8 @@ def retry(services: Services, rights: Rights, origin: Job, key: str | None) -> t
     kind = pipeline(origin.kind)
     config = kind.parse(origin.config)
     _check_alias(config, rights)
-    if (job := services.jobs.retried(origin, key)) is not None:
-        return job, False
-    kind.check(config, services.settings.workspace, False)
+    if services.jobs.retried(origin, key) is None:
+        kind.check(config, services.settings.workspace, False)
     return services.jobs.retry(origin.id, key)
 
 

@@ -126,6 +126,23 @@ def test_a_retry_that_is_under_way_is_not_made_twice_and_one_that_has_ended_is(s
     assert store.retry(old.id, "k") == (store.get(again.id), False)
 
 
+def test_a_key_that_was_answered_with_a_retry_under_way_stays_with_it(store):
+    old = fails(store)
+    first, _ = store.retry(old.id, "one")
+    assert store.retry(old.id, "two") == (first, False)
+    store.request_cancel(first.id)
+    assert store.retry(old.id, "two") == (store.get(first.id), False)
+
+
+def test_what_is_said_anew_about_the_old_job_does_not_make_a_repeated_retry_another(store):
+    old = fails(store, labels=["a"])
+    new, _ = store.retry(old.id, "k")
+    store.revise(old.id, labels=["b"], metadata={"c": "d"})
+    assert store.retry(old.id, "k") == (new, False)
+    with pytest.raises(Conflict, match="another request"):
+        rehearsal(store, idempotency_key="k")
+
+
 def test_only_what_failed_or_was_cancelled_is_retried(store):
     waiting, good = rehearsal(store), rehearsal(store)
     store.lease(good.id, "w", 60).succeed({})
