@@ -29,10 +29,13 @@ _TALKATIVE = (
     "httpx",
     "workers.database_errors",
 )
+_NAMES = r"api[_-]keys?|password|passwd|secret|authorization"
+_SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _SECRET = re.compile(
     # The password in a URL; a value that its name calls secret, as JSON, assignment or header.
-    r"(?P<url>://[^\s:/@'\"]*:)[^\s@'\"]+(?=@)"
-    r"|(?P<name>\b[\w-]*(?:api[_-]keys?|password|passwd|secret|authorization)['\"]?\s*[=:]\s*['\"]?"
+    # Strangers choose what is searched, so no attempt at a match may go on at length and fail.
+    r"(?P<url>://[^\s:/@'\"]*:)[^\s@'\"]{1,512}(?=@)"
+    rf"|(?P<name>(?:{_NAMES})['\"]?\s*[=:]\s*['\"]?"
     r"(?:(?:bearer|basic)\s+)?)[^\s'\",;&}]+",
     re.IGNORECASE,
 )
@@ -116,7 +119,10 @@ class _Redaction:
         self._secrets = [secret for secret in secrets if len(secret) > 3]
 
     def __call__(self, _logger: Any, _name: str, event: EventDict) -> EventDict:
-        told = {name: self._hidden(value) for name, value in event.items()}
+        told = {
+            name: HIDDEN if _SECRET_NAME.search(name) else self._hidden(value)
+            for name, value in event.items()
+        }
         return told | {"event": told["event"].replace("\r", "\\r").replace("\n", "\\n")}
 
     def _hidden(self, value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import time
 
 import pytest
 
@@ -87,3 +88,19 @@ def test_no_line_shows_a_secret(logged, style, said):
     break_on(said)
     assert "S3cretWord" not in text.getvalue()
     assert text.getvalue().count("***") >= 3
+
+
+def test_a_field_whose_name_calls_it_secret_is_hidden(logged):
+    text = logged()
+    log.warning("refused", extra={"api_key": "S3cretWord", "kind": "fusion"})
+    line = json.loads(text.getvalue())
+    assert (line["api_key"], line["kind"]) == ("***", "fusion")
+
+
+@pytest.mark.parametrize("path", ["a-" * 8_000, "://:" * 4_000, "password" * 2_000])
+def test_no_path_of_a_request_takes_long_to_log(logged, path):
+    text = logged()
+    began = time.process_time()
+    log.info("request", extra={"path": path})
+    assert time.process_time() - began < 1
+    assert json.loads(text.getvalue())["path"] == path
