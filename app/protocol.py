@@ -20,6 +20,9 @@ from app.errors import NotHttp, TooManyConnections
 from app.problems import problem_response
 from ml.errors import CanfuseError
 
+# From a connection's beginning, or its last answer, to the end of the next request's headers.
+REQUEST_SECONDS = 30.0
+
 
 class Config(uvicorn.Config):
     """What uvicorn is told, and what our connections want to know beside.
@@ -39,12 +42,31 @@ class Connection(H11Protocol):
         self._most = self.limit_concurrency or float("inf")
         self.limit_concurrency = None  # its answer would be plain text
         self._drain_seconds = config.drain_seconds
+        self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take the connection, or say that there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._most:
             self.app = _crowded
+        self._expect_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of it."""
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come; headers that trickle in buy no time."""
+        super().data_received(data)
+        if not self._idle:
+            self._expect_nothing()
+
+    def on_response_complete(self) -> None:
+        """Turn to the next request, which may be here already."""
+        super().on_response_complete()
+        if self._idle:
+            self._expect_request()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, unless an answer is on its way already."""
@@ -57,10 +79,24 @@ class Connection(H11Protocol):
 
     def shutdown(self) -> None:
         """Let a request under way, or one that has just been sent, be answered first."""
-        if self.cycle is None or self.cycle.response_complete:
+        if self._idle:
             self.loop.call_later(self._drain_seconds, self._close)
         else:
             super().shutdown()
+
+    @property
+    def _idle(self) -> bool:
+        """Whether no request is under way."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect_request(self) -> None:
+        self._expect_nothing()
+        self._patience = self.loop.call_later(REQUEST_SECONDS, self._close)
+
+    def _expect_nothing(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _close(self) -> None:
         if not self.transport.is_closing():

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from service_kit import publish, running, until
 
+from app.keys import ApiKey
+
 SCORES = {"anomaly_score": [0.2, 0.9], "gat_prob": [0.1, 0.8]}
 JSON = {"Content-Type": "application/json"}
 TEXT = {"Content-Type": "text/plain"}
@@ -131,6 +133,29 @@ def test_headers_without_end_are_refused(service):
     with connect(service) as sock:
         sock.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * (80 << 10))
         assert rest(sock).startswith(b"HTTP/1.1 4")
+
+
+@pytest.mark.parametrize("begun", [b"", HEAD, HEAD + b"Content-Length: 9000\r\n\r\n"])
+def test_a_request_that_does_not_come_to_its_end_does_not_keep_a_connection(
+    tmp_path, monkeypatch, begun
+):
+    monkeypatch.setattr("app.protocol.REQUEST_SECONDS", 0.2)
+    keys = (ApiKey("nobody", frozenset({"read"}), b"0" * 32),)
+    with running(tmp_path, api_keys=keys) as service, connect(service) as sock:
+        sock.sendall(begun)
+        sock.settimeout(0.02)
+        until(lambda: is_over(sock, b"x: y\r\n" if begun else b""))
+
+
+def is_over(sock, trickle):
+    """Whether the other side has closed a connection, asked with some more bytes."""
+    try:
+        sock.sendall(trickle)
+        return not sock.recv(4096)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
 
 
 def test_what_is_no_http_is_a_problem_with_a_request_id(service):
