@@ -14,7 +14,7 @@ from ml.errors import CanfuseError, Conflict
 from ml.files import write_atomically
 from ml.releases import ReleaseStore
 from workers.database import DatabaseUnusable
-from workers.housekeeping.backup import back_up
+from workers.housekeeping.backup import _files, back_up
 from workers.housekeeping.restoring import BackupCorrupt, restore
 from workers.jobs import open_store
 from workers.reconciler import Reconciler
@@ -84,6 +84,27 @@ def test_a_backup_gives_back_database_releases_reports_and_vehicles(
     assert releases.report(versions[0]).is_file()
     assert (there.workspace.vehicles / "ash" / "current").read_text() == "0123456789abcdef"
     assert not [p.name for p in there.home.iterdir() if p.name.startswith("tmp")]
+
+
+def test_a_backup_holds_whatever_an_alias_that_moves_meanwhile_points_at(here, tmp_path):
+    store = ReleaseStore(here.workspace.releases)
+    store.point("candidate", publish(store, tmp_path, 0, alias="production"))
+    read = _files(here.home, "releases")
+    assert next(read)[0] == "releases/aliases/candidate"
+    version = publish(store, tmp_path, 1, alias="production")
+    rest = dict(read)
+    assert rest["releases/aliases/production"].decode() == version
+    assert f"releases/{version}/manifest.json" in rest
+
+
+def test_a_profile_that_is_replaced_while_it_is_backed_up_does_no_harm(here):
+    folder = here.workspace.vehicles / "ash"
+    for name in ("current", "a.json", "b.json"):
+        write_atomically(folder / name, name.encode())
+    read = _files(here.home, "vehicles")
+    assert [next(read)[0] for _ in range(2)] == ["vehicles/ash/current", "vehicles/ash/a.json"]
+    (folder / "b.json").unlink()
+    assert list(read) == []
 
 
 def test_a_backup_of_sqlite_goes_into_postgresql(postgres_schema, tmp_path):

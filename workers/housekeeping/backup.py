@@ -59,12 +59,23 @@ def back_up(store: JobStore, settings: Settings, target: Path) -> int:
 
 
 def _files(root: Path, top: str) -> Iterator[tuple[str, bytes]]:
-    # What an alias or `current` names has been there before it: the names are read first.
-    files = sorted((root / top).rglob("*"), key=lambda path: (not _points(path), path))
-    for path in files:
-        name = path.relative_to(root)
-        if path.is_file() and not any(word.startswith(".") for word in name.parts):
-            yield name.as_posix(), path.read_bytes()
+    # What an alias or `current` names has been there before it: the names are read first, and the
+    # rest is listed after that.
+    for pointing in (True, False):
+        for path in sorted((root / top).rglob("*")):
+            name = path.relative_to(root)
+            hidden = any(word.startswith(".") for word in name.parts)
+            if hidden or _points(path) is not pointing or not path.is_file():
+                continue
+            if (content := _content(path)) is not None:
+                yield name.as_posix(), content
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None  # a profile's oldest version, say, that has just made room for a new one
 
 
 def _points(path: Path) -> bool:
