@@ -17,6 +17,7 @@ from ml.evaluation.drift import Reference
 from ml.releases import ReleaseStore
 
 REFERENCES = "score_references"
+SCORES = ("anomaly_score", "gat_prob", "fused_score")
 FEWEST_WINDOWS = 200
 MEMORY_WINDOWS = 10_000
 _MOST_RELEASES = 3
@@ -72,10 +73,11 @@ class DriftWatch:
             }
 
     def _references(self, release: str) -> dict[str, Reference]:
-        """Those of the release's card; none where it is older than they are."""
+        """Those of the release's card, for the scores that there are; none in an older one."""
         try:
             card = self._store.manifest(release)
-            return _ADAPTER.validate_python(card.metrics.get(REFERENCES, {}))
+            found = _ADAPTER.validate_python(card.metrics.get(REFERENCES, {}))
+            return {name: found[name] for name in SCORES if name in found}
         except (CanfuseError, ValidationError) as error:
             logger.warning("the drift of release %s is not watched: %s", release, error)
             return {}
