@@ -19,6 +19,7 @@ from ml.fusion.cache import MANIFEST
 from ml.releases import ReleaseStore
 from workers.housekeeping import files
 from workers.housekeeping.cleaning import Housekeeper, clean, hold_house
+from workers.housekeeping.waste import is_older, size_of
 from workers.jobs import open_store
 from workers.locking import FolderLock
 from workers.records import JobNotFound
@@ -161,6 +162,30 @@ def test_what_a_crash_left_half_written_goes_after_a_day(own_store, settings):
     age(half, 2)
     assert kinds(clean(own_store, settings)) == [("leftover", f"releases/{half.name}")]
     assert not half.exists()
+
+
+def test_what_goes_by_itself_while_it_is_looked_at_is_no_waste(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    assert not is_older(tmp_path / "gone", 0)
+    assert size_of(tmp_path) == size_of(tmp_path / "gone") == 0
+
+
+def test_only_pulses_go_with_their_host(own_store, settings):
+    cache = settings.workspace.cache / "fusion" / "workers" / "0123456789abcdef"
+    pulses = settings.home / "workers" / "host"
+    for folder, name in ((cache, "cache.json"), (pulses, "w.json")):
+        write_atomically(folder / name, b"{}")
+        age(folder, 2)
+    assert kinds(clean(own_store, settings)) == [("leftover", "workers/host")]
+    assert cache.exists()
+
+
+def test_who_found_the_house_held_cleans_as_soon_as_it_is_free(own_store, settings, ended):
+    ended(91)
+    housekeeper = Housekeeper(own_store, settings)
+    with hold_house(settings), pytest.raises(Conflict):
+        housekeeper.once()
+    assert len(housekeeper.once()) == 1
 
 
 def test_one_cleans_at_a_time(own_store, settings):

@@ -81,8 +81,10 @@ class Housekeeper:
         """Clean if that is due."""
         if _age(self._stamp) < self._settings.clean_hours * _HOUR_SECONDS:
             return []
+        gone = clean(self._store, self._settings)
+        # Not before: whoever was kept from it tries again soon, and a full disk takes no file.
         write_atomically(self._stamp, b"")
-        return clean(self._store, self._settings)
+        return gone
 
 
 def _tell(waste: Waste, *, dry_run: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from ml.releases import Manifest, ReleaseStore
 from ml.releases.store import SHORTEST_PREFIX
@@ -74,14 +73,12 @@ def _means(word: str, version: str) -> bool:
 def _leftovers(settings: Settings) -> Iterator[Waste]:
     places = settings.workspace
     reports = places.releases.parent / "reports"
-    folders = [places.releases, reports, places.jobs, places.home / FOLDER]
+    folders = [places.releases, reports, places.jobs]
     folders += [path for path in places.cache.glob("fusion/*") if path.is_dir()]
-    for path in (entry for folder in folders for entry in entries(folder)):
-        if _is_leftover(path) and is_older(path, LEFTOVER_DAYS):
+    found = [entry for folder in folders for entry in entries(folder)]
+    half_written = [path for path in found if _HALF_WRITTEN.fullmatch(path.name)]
+    # Of pulses each host has a folder; it is written to every few seconds while that host works.
+    for path in (*half_written, *entries(places.home / FOLDER)):
+        if is_older(path, LEFTOVER_DAYS):
             why = "was left behind by a process that ended in the middle"
             yield Waste.of("leftover", path.relative_to(places.home).as_posix(), (path,), why)
-
-
-def _is_leftover(path: Path) -> bool:
-    # A folder of pulses is one host's; it is written to every few seconds while that host works.
-    return bool(_HALF_WRITTEN.fullmatch(path.name)) or path.parent.name == FOLDER

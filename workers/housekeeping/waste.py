@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 import uuid
 from dataclasses import asdict, dataclass
@@ -46,12 +47,22 @@ class Waste:
 def size_of(path: Path) -> int:
     """The bytes of a file, or of all files in a folder."""
     files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.lstat().st_size for file in files if file.is_file())
+    found = (_status(file) for file in files)
+    return sum(status.st_size for status in found if status and stat.S_ISREG(status.st_mode))
 
 
 def is_older(path: Path, days: float) -> bool:
     """Whether a file or folder was last written so many days ago."""
-    return time.time() - path.stat().st_mtime > days * DAY_SECONDS
+    status = _status(path)
+    return status is not None and time.time() - status.st_mtime > days * DAY_SECONDS
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What a link, a file or a folder is; None where it has gone meanwhile."""
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
 
 
 def take_away(path: Path) -> None:
