@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from job_kit import eventually, publish, rehearsal
+from sqlalchemy import inspect, text
 
 from ml.errors import CanfuseError, Conflict
 from ml.files import write_atomically
@@ -148,6 +149,18 @@ def test_nothing_is_restored_over_something(lived_in, here, there, tmp_path):
             restore(tmp_path / "b.tar.gz", there)
         assert occupied.get(job.id) == job
     assert not there.workspace.releases.exists()
+
+
+def test_tables_of_others_in_the_database_are_left_alone(lived_in, here, there, tmp_path):
+    store, ids, _ = lived_in
+    back_up(store, here, tmp_path / "b.tar.gz")
+    with opened(there) as shared, shared.engine.begin() as connection:
+        for table in ("empty (one INTEGER)", "full AS SELECT 1 AS one"):
+            connection.execute(text(f"CREATE TABLE {table}"))
+    restore(tmp_path / "b.tar.gz", there)
+    with opened(there) as restored, restored.engine.begin() as connection:
+        assert {"empty", "full"} <= set(inspect(connection).get_table_names())
+        assert len(restored.list()[0]) == len(ids) + 1
 
 
 def rewritten(source, target, change):

@@ -54,9 +54,10 @@ def load(connection: Connection, folder: Path, revision: str) -> None:
 
 
 def _make_room(connection: Connection) -> None:
-    """Drop the tables of a database that was opened and never used."""
+    """Drop our tables where the database was opened and never used; others' stay."""
+    ours = {*metadata.tables, "alembic_version"}
     found = MetaData()
-    found.reflect(connection)
+    found.reflect(connection, only=lambda name, _: name in ours)
     held = [t for t in found.sorted_tables if t.name != "alembic_version"]
     if any(connection.scalar(select(func.count()).select_from(table)) for table in held):
         raise Conflict(
