@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
@@ -13,6 +14,8 @@ from prometheus_client import (
     generate_latest,
     start_http_server,
 )
+from prometheus_client.exposition import ThreadingWSGIServer
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.health.readings import Gauge, Reading, Values
 
@@ -32,14 +35,26 @@ LATENCY_BUCKETS = (
     10.0,
     30.0,
 )
+# The processes of a service tell them at one port, and a successor before the old one has gone.
+ThreadingWSGIServer.allow_reuse_port = True
+# Names a folder where they keep their counters; the library writes there if it is set.
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
 WINDOW_BUCKETS = (1, 10, 100, 1_000, 10_000, 100_000)
 
 
 class Metrics:
-    """Counters of one application, apart from any other's in the same process."""
+    """Counters of one application, apart from any other's in the same process.
+
+    Attributes:
+        registry: what this process counts.
+        told: the same, or what all processes of the service have counted together.
+    """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = self.told = CollectorRegistry()
+        if SHARED in os.environ:
+            self.told = CollectorRegistry()
+            MultiProcessCollector(self.told)
         self._listening: tuple[WSGIServer, Thread] | None = None
         self.requests = Counter(
             "canfuse_http_requests", "Answers given.", ["method", "route", "status"],
@@ -78,11 +93,11 @@ class Metrics:
 
     def watch(self, gauges: tuple[Gauge, ...], read: Callable[[], tuple[Values, ...]]) -> None:
         """Read the values of some gauges, by their labels, whenever the metrics are asked for."""
-        self.registry.register(Reading(gauges, read))
+        self.told.register(Reading(gauges, read))
 
     def listen(self, host: str, port: int) -> None:
         """Tell them at a port of their own, too, without a key: for a network of one's own."""
-        server, thread = start_http_server(port, host, self.registry)
+        server, thread = start_http_server(port, host, self.told)
         self._listening = (server, thread)
 
     def close(self) -> None:
@@ -95,4 +110,4 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """All of it in Prometheus's text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self.told)

@@ -7,11 +7,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from tempfile import TemporaryDirectory
 
 from app.cli.terminal import manner
 from app.cli.work.children import Child
 from app.cli.work.holding import hold
 from app.cli.work.keeper import RENEW, Keeper
+from app.health.metrics import SHARED
 from app.listening import listen
 from app.settings import Settings
 from workers.broker import EmbeddedBroker
@@ -31,13 +33,15 @@ def up(settings: Settings, *, worker: bool) -> None:
         listen(settings) as listener,
         _signals() as wake,
         _broker(settings),
+        TemporaryDirectory(prefix="canfuse-metrics-") as counters,
     ):
         environment = _environment(settings)
         level = "warning" if manner.quiet else "info"
         descriptor = listener.fileno()
         api = [sys.executable, "-m", "app.cli.work.api", str(descriptor), level]
         jobs = [sys.executable, "-m", "workers", "--log-level", level]
-        apis = [Child("API", api, environment, [descriptor]) for _ in range(settings.processes)]
+        shared = {**environment, SHARED: counters}
+        apis = [Child("API", api, shared, [descriptor]) for _ in range(settings.processes)]
         others = [Child("worker", jobs, environment)] if worker else []
         Keeper(settings, apis, others, wake).run()
 

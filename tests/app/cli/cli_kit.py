@@ -55,11 +55,12 @@ class Cli:
 
 
 @contextmanager
-def started(*arguments, home: Path, data: Path | None = None):
+def started(*arguments, home: Path, data: Path | None = None, **settings):
     """The program in a session of its own; what is left of it in the end is killed."""
+    set_for_it = {f"CANFUSE_{name.upper()}": str(value) for name, value in settings.items()}
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", *map(str, arguments)],
-        env=environment(home, data),
+        env=environment(home, data) | set_for_it,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -74,9 +75,9 @@ def started(*arguments, home: Path, data: Path | None = None):
 
 
 @contextmanager
-def service(home: Path, *arguments, data: Path | None = None):
+def service(home: Path, *arguments, data: Path | None = None, **settings):
     """`canfuse up` on any free port, once it answers: the process and its address."""
-    with started("up", "--port", 0, *arguments, home=home, data=data) as process:
+    with started("up", "--port", 0, *arguments, home=home, data=data, **settings) as process:
         line = process.stdout.readline()
         assert line.startswith("Listening on http://"), process.communicate(timeout=SOON)[1]
         yield process, line.split()[2]

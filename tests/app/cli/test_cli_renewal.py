@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 from contextlib import contextmanager, suppress
@@ -10,6 +11,7 @@ import httpx
 import psutil
 import pytest
 from cli_kit import SOON, family, service
+from prometheus_client.parser import text_string_to_metric_families
 from service_kit import publish, until
 
 from app.cli.work.children import Child
@@ -46,6 +48,14 @@ def load(url):
                 caller.join()
 
 
+def counted(place):
+    """How many scorings the metrics tell of."""
+    families = text_string_to_metric_families(httpx.get(place, timeout=SOON).text)
+    samples = (sample for family in families for sample in family.samples)
+    asked = {"method": "POST", "route": "/score", "status": "200"}
+    return sum(s.value for s in samples if "requests_total" in s.name and s.labels == asked)
+
+
 def is_api(member):
     with suppress(psutil.NoSuchProcess):
         return "app.cli.work.api" in member.cmdline()
@@ -58,10 +68,13 @@ def apis(process):
 
 @pytest.mark.timeout(2 * PATIENCE)
 def test_no_request_fails_during_release_swaps_and_a_restart_behind_two_processes(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     store = ReleaseStore(tmp_path / "home" / "releases")
     first, second = (publish(store, tmp_path, seed=n, alias=None) for n in (1, 2))
     store.point("production", first)
-    with service(tmp_path / "home", "--quiet", "--no-worker", "--processes", 2) as (process, url):
+    options = ("--quiet", "--no-worker", "--processes", 2)
+    with service(tmp_path / "home", *options, metrics_port=port) as (process, url):
         before = apis(process)
 
         def renewed():
@@ -82,9 +95,11 @@ def test_no_request_fails_during_release_swaps_and_a_restart_behind_two_processe
             swap(second)
             seen = len(answers)
             until(lambda: len(answers) > seen + 100, PATIENCE)
+        told = {counted(place) for place in (f"{url}/metrics", f"http://127.0.0.1:{port}/metrics")}
     assert len(before) == 2
     assert {status for status, _ in answers} == {200}, [a for a in answers if a[0] != 200][:5]
     assert {release for _, release in answers} == {first, second}
+    assert told == {len(answers)}  # also what the processes had counted that are gone
 
 
 @pytest.fixture
