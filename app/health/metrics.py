@@ -54,7 +54,7 @@ class Metrics:
         self.registry = self.told = CollectorRegistry()
         if SHARED in os.environ:
             self.told = CollectorRegistry()
-            MultiProcessCollector(self.told)
+            MultiProcessCollector(self.told)  # type: ignore[no-untyped-call]  # the library has no types
         self._listening: tuple[WSGIServer, Thread] | None = None
         self.requests = Counter(
             "canfuse_http_requests", "Answers given.", ["method", "route", "status"],
