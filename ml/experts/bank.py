@@ -142,6 +142,12 @@ def train_bank(
         [c.planned for c in captures], [c.label for c in captures], window_overlap(window)
     )
     train, validation = training_graphs(captures, held, experts.training.nodes_per_capture)
+    if len(train.label.unique()) < 2:
+        missing = "benign traffic" if train.label.any() else "attack"
+        raise InvalidInput(
+            f"Beside the enrolments and what is held out, no {missing} is left to train on.",
+            "Add captures, or lower `enrolment.seconds`.",
+        )
     trained: dict[str, Expert] = {}
     for n, (name, kind) in enumerate(EXPERTS.items()):
         torch.manual_seed(seed)

@@ -71,7 +71,7 @@ class Lives(RuleBasedStateMachine):
         elif outcome == "append":
             lease.append([{"event": "log"}])
         else:
-            lease.end(outcome, {"detail": outcome})
+            lease.end(outcome, {"type": outcome, "detail": outcome})
 
     @rule()
     def cancel(self):

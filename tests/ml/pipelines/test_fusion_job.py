@@ -224,10 +224,10 @@ def nothing(_: Path) -> None:
 SPOILED = {
     "there is no train split": (lambda d: drop(d, "train_*"), {}, "train_"),
     "no training capture has an attack": (lambda d: drop(d, "train_02*"), {}, "attack"),
-    "one attack capture cannot be cross-fitted": (
+    "one attack capture, and no benign traffic but what cars are enrolled with": (
         lambda d: (drop(d, "train_02*/[!D]*"), drop(d, "train_02*/*birch*")),
         {},
-        "two training captures with attacks, there are 1",
+        "no benign traffic is left to train on.*enrolment.seconds",
     ),
     "labels without any attack": (lambda d: relabel(d, 0), {}, "hold no attack"),
     "labels without any benign window": (lambda d: relabel(d, 1), {}, "benign traffic for a pro"),
