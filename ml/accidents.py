@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 import traceback
@@ -14,7 +15,9 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 def accident(error: Exception) -> dict[str, Any]:
     """The error to report for an exception that no pipeline expects; its trace goes to the log."""
-    traceback.print_exception(error, file=sys.stderr)
+    # The log may be on the very disk that is full.
+    with contextlib.suppress(OSError):
+        traceback.print_exception(error, file=sys.stderr)
     if (known := _known(error)) is not None:
         return known.to_dict()
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -79,6 +80,16 @@ def test_a_full_disk_fails_the_job_at_once_and_says_so(own_store, supervisor, dr
     failed = own_store.get(job.id)
     assert (failed.error["type"], failed.attempt) == ("disk-full", 1)
     assert "No space left on device" in failed.error["detail"]
+
+
+def test_a_full_disk_that_takes_no_log_either_is_named_all_the_same(monkeypatch):
+    """Guarantee: the reason does not depend on room for its own trace."""
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr("sys.stderr", full)
+        assert accident(OSError(errno.ENOSPC, "No space left"))["type"] == "disk-full"
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 def test_a_disk_that_fills_up_as_a_release_is_copied_publishes_nothing_and_leaves_nothing(
