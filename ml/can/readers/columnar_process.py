@@ -80,7 +80,11 @@ class _Children:
     def take(self) -> _Child:
         """One that waits, or a new one."""
         with self._lock:
-            return self._idle.pop() if self._idle else _Child()
+            while self._idle:
+                if (child := self._idle.pop()).process.poll() is None:
+                    return child
+                child.end()  # killed while it waited, which is not the next file's fault
+            return _Child()
 
     def keep(self, child: _Child) -> None:
         """Keep one for the next file, if there are not enough."""

@@ -1,14 +1,18 @@
 import io
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 from ml.can.frames import Flag
 from ml.can.readers import InvalidLog, parse_log, read_log
+
+READER = "ml.can.readers.columnar_child"
 
 
 def parquet(table: pl.DataFrame) -> bytes:
@@ -195,6 +199,26 @@ def test_a_small_file_that_unpacks_to_very_much_is_refused_within_little_memory(
 
 # The page of `timestamp` says that it has 2^61 bytes of validity: polars ends its process over it.
 ABORTS = Path(__file__).parents[2] / "hostile" / "found" / "parquet-that-aborts"
+
+
+def test_a_process_that_is_killed_while_it_waits_is_no_fault_of_the_next_file() -> None:
+    whole = parquet(own())
+    parse_log(whole)
+    readers = [p for p in psutil.Process().children() if READER in p.cmdline()]
+    assert readers
+    for reader in readers:
+        reader.kill()
+        until_dead(reader)
+    assert len(parse_log(whole).frames) == 2
+
+
+def until_dead(process: psutil.Process) -> None:
+    """Wait without collecting it, which is its parent's business."""
+    for _ in range(2000):
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it lives on")
 
 
 def test_a_file_that_ends_the_process_that_reads_it_is_refused_and_the_next_one_is_read() -> None:
