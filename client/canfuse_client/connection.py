@@ -100,8 +100,9 @@ class Connection:
         if body is not None:
             headers["Content-Type"] = JSON if isinstance(body, Mapping) else LOG
         if isinstance(body, Path):
-            headers["Content-Length"] = str(_size(body))
-            content = self.wire.upload(body)
+            size = _size(body)
+            headers["Content-Length"] = str(size)
+            content = self.wire.upload(body, size)
         return self.wire.http.build_request(
             order.method,
             order.path,

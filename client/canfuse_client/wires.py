@@ -46,8 +46,8 @@ class Wire(Protocol):
     async def leave(self) -> None:
         """Close all connections."""
 
-    def upload(self, path: Path) -> Iterator[bytes] | AsyncIterator[bytes]:
-        """A file piece by piece."""
+    def upload(self, path: Path, size: int) -> Iterator[bytes] | AsyncIterator[bytes]:
+        """A file's first bytes piece by piece; it may be one that still grows."""
 
     async def do(self, work: Callable[[], T]) -> T:
         """Do what may wait for the disk."""
@@ -88,10 +88,11 @@ class BlockingWire:
         """Close all connections."""
         self.http.close()
 
-    def upload(self, path: Path) -> Iterator[bytes]:
-        """A file piece by piece."""
+    def upload(self, path: Path, size: int) -> Iterator[bytes]:
+        """A file's first bytes piece by piece; it may be one that still grows."""
         with path.open("rb") as file:
-            while piece := file.read(PIECE):
+            while piece := file.read(min(PIECE, size)):
+                size -= len(piece)
                 yield piece
 
     async def do(self, work: Callable[[], T]) -> T:
@@ -134,10 +135,11 @@ class AsyncWire:
         """Close all connections."""
         await self.http.aclose()
 
-    async def upload(self, path: Path) -> AsyncIterator[bytes]:
-        """A file piece by piece."""
+    async def upload(self, path: Path, size: int) -> AsyncIterator[bytes]:
+        """A file's first bytes piece by piece; it may be one that still grows."""
         async with await anyio.open_file(path, "rb") as file:
-            while piece := await file.read(PIECE):
+            while piece := await file.read(min(PIECE, size)):
+                size -= len(piece)
                 yield piece
 
     async def do(self, work: Callable[[], T]) -> T:

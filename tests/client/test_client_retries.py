@@ -117,6 +117,36 @@ SCORES = {
 }
 
 
+class Grown(Answers):
+    """The same, after a file has grown that is about to be sent."""
+
+    def __init__(self, file, *answers):
+        super().__init__(*answers)
+        self._file = file
+
+    def _grow(self):
+        with self._file.open("ab") as file:
+            file.write(b"(2.0) can0 123#00\n")
+
+    def handle_request(self, request):
+        self._grow()
+        return super().handle_request(request)
+
+    async def handle_async_request(self, request):
+        self._grow()
+        return await super().handle_async_request(request)
+
+
+def test_a_log_that_still_grows_is_sent_as_it_was_at_first(connect, tmp_path):
+    log = tmp_path / "live.log"
+    log.write_bytes(begun := b"(1.0) can0 123#00\n" * 10_000)
+    service = Grown(log, SCORES)
+    with connect("http://there", transport=service) as client:
+        client.score_log(log)
+    assert log.stat().st_size > len(begun)
+    assert [request.content for request in service.requests] == [begun]
+
+
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_request_that_is_turned_away_for_now_is_sent_again(connect, status):
     answers = Answers(refusal(status, **{"Retry-After": "0"}), refusal(status), SCORES)
