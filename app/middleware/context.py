@@ -67,4 +67,6 @@ class RequestContext:
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
     facts = {"method": scope["method"], "path": scope["path"], "status": status}
+    if key := scope.get("key_name"):
+        facts["key"] = key
     logger.info("request", extra={**facts, "milliseconds": round(seconds * 1000, 1)})

@@ -43,7 +43,7 @@ def test_a_scoring_is_logged_with_its_request_and_its_release(log, tmp_path):
 
 
 def test_neither_keys_nor_passwords_are_logged(log, tmp_path):
-    key = ApiKey("k", frozenset({"admin"}), hashlib.sha256(KEY.encode()).digest())
+    key = ApiKey("owner", frozenset({"admin"}), hashlib.sha256(KEY.encode()).digest())
     broker = f"redis://:{PASSWORD}@127.0.0.1:1/0"
     with running(tmp_path, api_keys=(key,), redis_url=broker) as service:
         for presented in (KEY, WRONG):
@@ -55,3 +55,6 @@ def test_neither_keys_nor_passwords_are_logged(log, tmp_path):
     said = log.getvalue()
     assert len(said.splitlines()) >= 8
     assert not [secret for secret in (KEY, WRONG, PASSWORD) if secret in said]
+    lines = [json.loads(line) for line in said.splitlines()]
+    used = {(line["path"], line["status"], line.get("key")) for line in lines if "path" in line}
+    assert {("/jobs", 200, "owner"), ("/jobs", 401, None)} <= used
