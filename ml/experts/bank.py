@@ -142,7 +142,7 @@ def train_bank(
         [c.planned for c in captures], [c.label for c in captures], window_overlap(window)
     )
     train, validation = training_graphs(captures, held, experts.training.nodes_per_capture)
-    if len(train.label.unique()) < 2:
+    if not 0 < int(train.label.sum()) < len(train.label):
         missing = "benign traffic" if train.label.any() else "attack"
         raise InvalidInput(
             f"Beside the enrolments and what is held out, no {missing} is left to train on.",

@@ -264,6 +264,14 @@ SPOILED = {
 }
 
 
+def test_the_halves_of_a_lone_attack_score_each_other(data_dir, tmp_path):
+    drop(data_dir, "train_02*/[!D]*")
+    drop(data_dir, "train_02*/*birch*")
+    result = train(workspace_of(tmp_path, data_dir), tmp_path / "job", enrolment={"seconds": 4})
+    assert result["cache"]["cross_fitted"]
+    assert any("halves score each other" in e.get("message", "") for e in result["events"])
+
+
 @pytest.mark.parametrize("case", SPOILED)
 def test_what_cannot_be_trained_on_is_refused_in_one_line_and_leaves_no_release(
     case, data_dir, tmp_path
