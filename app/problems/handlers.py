@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +19,6 @@ from ml.errors import CanfuseError
 
 MOST_FIELDS_LISTED = 20
 MOST_FIELDS_TOLD = 3
-_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 def configure_problems(app: FastAPI) -> None:
@@ -61,13 +61,15 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _methods_here(request: Request) -> list[str]:
-    """The methods that the path takes: the router names those of its first route only."""
-    routes = request.app.routes
-    return [
-        method
-        for method in _METHODS
-        if any(r.matches({**request.scope, "method": method})[0] == Match.FULL for r in routes)
-    ]
+    """The methods that the path takes: the router names those of its first route only.
+
+    As in the description the first path that fits is meant, so `/jobs/fusion` is no job's address.
+    A route that the description hides counts where there is no other: it only explains a mistake.
+    """
+    routes = list(iter_route_contexts(request.app.routes))
+    here = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
+    told = [route for route in here if route.include_in_schema] or here
+    return sorted({m for route in told if route.path == told[0].path for m in route.methods or ()})
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

@@ -181,8 +181,10 @@ def test_the_documentation_page_opens(service):
 
 
 def test_a_method_that_is_not_taken_is_told_all_that_are(service):
-    for path, methods in {"/jobs/x": "GET, PATCH, POST", "/vehicles/x": "DELETE, GET"}.items():
+    taken = {"/jobs/x": "GET, PATCH", "/jobs/fusion": "POST", "/vehicles/x": "DELETE, GET"}
+    for path, methods in taken.items():
         answer = service.client.options(path)
         assert answer.status_code == 405
         assert answer.headers["Allow"] == methods
     assert service.client.get("/score").headers["Allow"] == "POST"
+    assert service.client.delete("/docs").headers["Allow"] == "GET"
