@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +12,13 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as PathParam
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from app.auth import TheKey, guard
 from app.bodies import JsonBody, json_body, parse
 from app.files import file_in, files_in, send_file
-from app.jobs.follow import EventStream, Follower
-from app.jobs.schemas import Artifact, EventView, JobPage, JobRevision, JobView
+from app.jobs.follow import EventStream, Follower, wire_schema
+from app.jobs.schemas import Artifact, JobPage, JobRevision, JobView
 from app.problems import problems
 from app.state import Services, TheServices
 from workers.records import Job, Status
@@ -28,6 +29,16 @@ LOG = "stderr.log"
 
 Word = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00]+$")]
 SequenceNumber = Annotated[int, Header(ge=0, lt=2**31)]
+
+
+def _written_out(value: object) -> object:
+    """Refuse a number, which pydantic would take for seconds since 1970."""
+    if not re.match(r"\d{4}-\d\d-\d\d[Tt ]", str(value)):
+        raise ValueError("Give a date and a time, as in 2026-01-31T12:00:00Z.")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 
 
 def existing_job(
@@ -47,9 +58,9 @@ def list_jobs(
     kind: Word = None,
     label: Word = None,
     created_after: Annotated[
-        AwareDatetime | None, Query(description="Made then or later, as in 2026-01-31T12:00:00Z.")
+        Instant | None, Query(description="Made then or later, as in 2026-01-31T12:00:00Z.")
     ] = None,
-    created_before: Annotated[AwareDatetime | None, Query(description="Made earlier.")] = None,
+    created_before: Annotated[Instant | None, Query(description="Made earlier.")] = None,
     cursor: Word = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
@@ -103,7 +114,7 @@ def cancel_job(services: TheServices, job: TheJob) -> JobView:
     response_class=StreamingResponse,
     dependencies=guard("read")["dependencies"],
     responses={
-        200: {"content": {"text/event-stream": {"schema": EventView.model_json_schema()}}},
+        200: {"content": {"text/event-stream": {"itemSchema": wire_schema()}}},
         204: {"description": "The job has ended and you have its last event: do not come back."},
         **problems(401, 403, 404, 422, 429),
     },

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, to_json
 
 import ml.pipelines
 from ml.context import Context, Workspace
@@ -47,19 +48,42 @@ class Pipeline:
             InvalidInput: a value is unknown, missing or out of range; `extra["errors"]` lists
                 each with its field path.
         """
+        adapter = TypeAdapter(self.config)
         try:
-            return TypeAdapter(self.config).validate_python(values)
+            made = adapter.validate_python(values)
         except ValidationError as error:
-            problems = [
-                {"field": ".".join(str(part) for part in e["loc"]), "message": e["msg"]}
-                for e in error.errors(include_url=False, include_context=False, include_input=False)
-            ]
-            listing = "; ".join(f"{p['field'] or 'config'}: {p['message']}" for p in problems)
-            raise InvalidInput(
-                f"The {self.name} configuration is not valid: {listing}.",
-                "Correct these fields.",
-                errors=problems,
-            ) from error
+            raise self._invalid(error.errors()) from error
+        if mistaken := _mistaken_truths(adapter, values):
+            raise self._invalid(mistaken)
+        return made
+
+    def _invalid(self, errors: Sequence[ErrorDetails]) -> InvalidInput:
+        problems = [
+            {"field": ".".join(str(part) for part in e["loc"]), "message": e["msg"]} for e in errors
+        ]
+        listing = "; ".join(f"{p['field'] or 'config'}: {p['message']}" for p in problems)
+        return InvalidInput(
+            f"The {self.name} configuration is not valid: {listing}.",
+            "Correct these fields.",
+            errors=problems,
+        )
+
+
+def _mistaken_truths(adapter: TypeAdapter[Any], values: Mapping[str, Any]) -> list[ErrorDetails]:
+    """Where a number stands for a truth value or the other way round, which pydantic lets pass.
+
+    Text may stand for either, as the command line gives it.
+    """
+    try:
+        adapter.validate_json(to_json(values), strict=True)
+    except ValidationError as error:
+        return [
+            e
+            for e in error.errors()
+            if isinstance(e["input"], bool)
+            or (e["type"] == "bool_type" and isinstance(e["input"], int | float))
+        ]
+    return []
 
 
 @cache

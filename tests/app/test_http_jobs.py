@@ -103,6 +103,7 @@ def test_jobs_are_filtered_by_time(service):
     [
         *("status=lost", "limit=0", "limit=9999", "cursor=x", "label=%00"),
         *("created_after=yesterday", "created_before=2026-01-01T00:00:00"),
+        *("created_after=1767225600", "created_before=0.5"),
     ],
 )
 def test_a_filter_that_does_not_fit_is_refused(service, query):

@@ -22,6 +22,8 @@ def with_data(tmp_path_factory):
         ("fusion", {"dataset": "nowhere"}, 404, "no dataset nowhere", "whole"),
         ("fusion", {"preset": "moon"}, 404, "no fusion preset 'moon'", "fusion_hcrl_sa"),
         ("fusion", {}, 422, "dataset", "Correct"),
+        ("rehearse", {"fail": 0}, 422, "fail", "Correct"),
+        ("rehearse", {"steps": True}, 422, "steps", "Correct"),
         ("fusion", {"dataset": "untaught"}, 422, "train_*", "train_"),
         ("evaluate", {"dataset": "whole"}, 422, "test_*", "test_"),
         ("evaluate", {"dataset": "untaught"}, 404, "no release", "POST /jobs/fusion"),
