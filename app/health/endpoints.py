@@ -25,7 +25,12 @@ async def livez(services: TheServices) -> Alive:
     return Alive()
 
 
-@router.get("/readyz", summary="Is it ready?", responses=problems(503))
+@router.get(
+    "/readyz",
+    summary="Is it ready?",
+    responses=problems(503),
+    openapi_extra={"security": [{}]},  # or without a key
+)
 def readyz(services: TheServices, rights: TheRights) -> Readiness:
     """Whether it can do its work; 503 when the database, the release, scoring or storage cannot.
 

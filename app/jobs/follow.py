@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
 from anyio import to_thread
@@ -128,3 +129,13 @@ def _wire(event: Event) -> bytes:
         event=event.data.get("event", "message"),
         id=str(event.sequence),
     )
+
+
+def wire_schema() -> dict[str, Any]:
+    """Describe in OpenAPI what `_wire` writes."""
+    properties: dict[str, Any] = {name: {"type": "string"} for name in ("data", "event", "id")}
+    properties["data"] |= {
+        "contentMediaType": "application/json",
+        "contentSchema": EventView.model_json_schema(),
+    }
+    return {"type": "object", "properties": properties, "required": ["data"]}

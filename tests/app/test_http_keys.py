@@ -56,6 +56,16 @@ def test_without_a_valid_key_nothing_but_health_and_documentation_is_told(guarde
         assert ask(guarded, "GET", path, key).status_code != 401
 
 
+def test_the_description_tells_what_needs_no_key(guarded):
+    described = guarded.client.get("/openapi.json").json()["paths"]
+    assert {
+        path
+        for path, operations in described.items()
+        for operation in operations.values()
+        if {} in operation.get("security", [{}])
+    } == {"/livez", "/readyz", "/problems", "/problems/{slug}"}
+
+
 def test_a_key_opens_what_its_scopes_allow(guarded):
     assert ask(guarded, "GET", "/jobs", "k-read").status_code == 200
     refused = ask(guarded, "POST", "/jobs/rehearse", "k-read", json={})

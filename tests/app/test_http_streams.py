@@ -3,6 +3,7 @@ import time
 
 import httpx
 import pytest
+from jsonschema import validate
 from service_kit import events_of, running, until
 
 from app.errors import Busy
@@ -27,6 +28,18 @@ def test_a_stream_replays_after_the_last_event_seen_and_ends_with_the_job(servic
     assert {e["name"] for e in whole} == {"state"}
     assert (whole[0]["status"], whole[-1]["status"]) == ("queued", "cancelled")
     assert rest == whole[1:]
+
+
+def test_events_are_as_the_description_says(service):
+    paths = service.client.get("/openapi.json").json()["paths"]
+    told = paths["/jobs/{job_id}/events"]["get"]["responses"]["200"]["content"]
+    fields = told["text/event-stream"]["itemSchema"]["properties"]
+    events = events_of(service.client.get(cancelled(service)["links"]["events"]).text)
+    assert events
+    for event in events:
+        validate(event.pop("id"), fields["id"])
+        validate(event.pop("name"), fields["event"])
+        validate(event, fields["data"]["contentSchema"])
 
 
 def test_who_has_the_last_event_is_told_not_to_come_back(service):
