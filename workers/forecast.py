@@ -41,7 +41,7 @@ def forecast(connection: Connection) -> Ends:
 
 def _in_queue(rows: Sequence[Row[*tuple[Any, ...]]], usual: Mapping[str, float | None]) -> Ends:
     waiting = [row for row in rows if row.status == "queued"]
-    running = {row.id: _end_at_its_pace(row, usual) for row in rows if row not in waiting}
+    running = {row.id: _end_at_its_pace(row, usual) for row in rows if row.status != "queued"}
     ends = {job_id: end for job_id, end in running.items() if end is not None}
     if len(ends) < len(running):
         return ends  # when that worker is free again nobody knows
