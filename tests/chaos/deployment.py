@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import secrets
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
@@ -21,6 +18,7 @@ import httpx
 import psutil
 
 from tests.chaos.kinds.drill import CHECKPOINT
+from tests.chaos.processes import Work, marked, words_of, works_of
 from tests.servers import Postgres
 from workers.broker import EmbeddedBroker
 from workers.jobs import JobStore, open_store
@@ -31,15 +29,6 @@ MARK = "CHAOS_RUN"  # in the environment of every process of a run, the children
 SITE = Path(__file__).parent / "site"
 PATIENCE = 3.0
 WORKER = (sys.executable, "-m", "workers", "--log-level", "warning")
-
-
-@dataclass(frozen=True)
-class Work:
-    """A job's process at work, and the worker above it."""
-
-    worker: subprocess.Popen[bytes]
-    child: psutil.Process
-    job_id: str
 
 
 class Deployment:
@@ -104,12 +93,12 @@ class Deployment:
     def at_work(self) -> list[Work]:
         """The jobs' processes whose workers are awake."""
         awake = [w for w in self.workers if w.poll() is None and w.pid not in self._frozen]
-        return [Work(w, child, job) for w in awake for child, job in _children(w.pid)]
+        return [work for worker in awake for work in works_of(worker)]
 
     def api(self) -> psutil.Process | None:
         """The process that answers requests, if it is there."""
         children = psutil.Process(self.service.pid).children()
-        return next((c for c in children if "app.cli.work.api" in _words(c)), None)
+        return next((c for c in children if "app.cli.work.api" in words_of(c)), None)
 
     def checkpoint(self, job_id: str) -> int:
         """How many steps a job's checkpoint holds."""
@@ -120,13 +109,8 @@ class Deployment:
 
     def left_behind(self, word: str = "") -> list[str]:
         """The command lines, with this word, of the processes of this run other than this one."""
-        lines = [" ".join(_words(p)) for p in psutil.process_iter() if self._ours(p)]
+        lines = [" ".join(words_of(p)) for p in marked(MARK, self.mark) if p.pid != os.getpid()]
         return [line for line in lines if line and word in line]
-
-    def _ours(self, process: psutil.Process) -> bool:
-        with contextlib.suppress(psutil.Error):
-            return process.pid != os.getpid() and process.environ().get(MARK) == self.mark
-        return False
 
     def _settings(self) -> Settings:
         times = {}
@@ -188,26 +172,3 @@ class Deployment:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _children(pid: int) -> Iterator[tuple[psutil.Process, str]]:
-    with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(pid).children():
-            words = _words(child)
-            if "ml.pipelines" in words and "--workdir" in words:
-                yield child, Path(words[words.index("--workdir") + 1]).name
-
-
-def _words(process: psutil.Process) -> list[str]:
-    with contextlib.suppress(psutil.Error):
-        return process.cmdline()
-    return []
-
-
-def shuffled(parts: dict[str, int], total: int, rng: random.Random) -> list[str]:
-    """A deck of `total` cards with each name at least once, else in these proportions."""
-    names = list(parts)
-    rest = rng.choices(names, list(parts.values()), k=max(0, total - len(names)))
-    deck = [*names, *rest][:total]
-    rng.shuffle(deck)
-    return deck

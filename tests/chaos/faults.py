@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import httpx
 import psutil
 
-from tests.chaos.deployment import Deployment, Work
+from tests.chaos.deployment import Deployment
+from tests.chaos.processes import Work
 from workers.queue import announce
 from workers.tables import HELD
 
@@ -119,3 +120,13 @@ FAULTS = {
     "database restart": Fault(7, restart_database),
     "worker SIGTERM": Fault(4, send_worker_home),
 }
+
+
+def deck(total: int, rng: random.Random) -> list[str]:
+    """So many faults by name, each kind at least once, else by their shares."""
+    names = list(FAULTS)
+    shares = [fault.share for fault in FAULTS.values()]
+    rest = rng.choices(names, shares, k=max(0, total - len(names)))
+    cards = [*names, *rest][:total]
+    rng.shuffle(cards)
+    return cards

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.chaos.deployment import Deployment, shuffled
-from tests.chaos.faults import FAULTS
+from tests.chaos.deployment import Deployment
+from tests.chaos.faults import FAULTS, deck
 from workers.database import DatabaseUnavailable
 from workers.tables import STATUSES, TERMINAL
 
@@ -63,8 +63,7 @@ class Chaos:
     strikes: list[Strike] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        shares = {name: fault.share for name, fault in FAULTS.items()}
-        self._deck = shuffled(shares, self.faults, self.rng)
+        self._deck = deck(self.faults, self.rng)
         self._asked = 0
         self._unanswered = False
         self._asker = threading.Thread()
@@ -85,8 +84,8 @@ class Chaos:
                     due = time.monotonic() + self.pace * self.rng.uniform(0.2, 1.8)
             time.sleep(TICK_SECONDS)
 
-    def settle(self, seconds: float) -> bool:
-        """Let everything that was accepted come to its end; tells whether it did."""
+    def settle(self, seconds: float) -> None:
+        """Let everything that was accepted come to its end, if it does in this time."""
         self.deployment.wake_all()
         if self._asker.ident is not None:
             self._asker.join()
@@ -97,9 +96,8 @@ class Chaos:
                 if self._unanswered:
                     self._ask()
                 elif self._unfinished() == 0:
-                    return True
+                    return
             time.sleep(TICK_SECONDS)
-        return False
 
     def _unfinished(self) -> int:
         counts = self.deployment.store.counts()
@@ -131,8 +129,9 @@ class Chaos:
             # Nobody to harm just now: its turn comes again.
             self._deck.append(self._deck.pop(self._deck.index(kind)))
             return False
-        self._deck.remove(kind)
+        # Not taken from the deck before it is certain that it will be counted.
         attempt = self.deployment.store.get(whom).attempt if kind == "worker SIGKILL" else 0
+        self._deck.remove(kind)
         self.strikes.append(Strike(kind, whom, at, attempt, before.get(whom, 0)))
         if kind == "worker SIGKILL" and self.rng.random() < 0.5:
             self._lost = self.strikes[-1]
