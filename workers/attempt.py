@@ -119,6 +119,7 @@ class Watch:
                 self._ask()
             self._renewed = began
             self._child.reassure()
+            self._child.log.trim()
         self.flush()
 
     def _ask(self) -> None:

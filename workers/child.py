@@ -16,13 +16,13 @@ from typing import Any
 
 from ml.errors import Unavailable
 from ml.telemetry.origin import to_environment
+from workers.child_log import ChildLog
 from workers.lines import LONGEST_LINE
 from workers.locking import FolderLock
 from workers.settings import Settings
 from workers.tether import tethered
 
 EXIT_OK = 0
-TAIL_BYTES = 4_000
 OOM_SCORE = "500"  # of 1000, on top of the memory in use
 _POLL_SECONDS = 0.02
 
@@ -33,6 +33,9 @@ class Child:
     It ends when it is done, when it is told to, and whenever we end: by the end of its standard
     input, and by the kernel should it not listen. It ends by itself, too, when it hears nothing
     from us for as long as a lease lasts: we may be frozen, and the job somebody else's by then.
+
+    Attributes:
+        log: what it writes to standard error.
 
     Raises:
         Unavailable: the process of an earlier attempt still works in the folder.
@@ -45,9 +48,8 @@ class Child:
         busy = Unavailable("The process of an earlier attempt still works on this job.")
         # Nobody renews the lease meanwhile, so the wait must be over well before it is.
         with FolderLock(workdir / "lock", busy, patience=settings.lease_seconds / 2) as lock:
-            self._log = workdir / "stderr.log"
-            with self._log.open("ab") as log:
-                self._start = log.tell()
+            self.log = ChildLog(workdir / "stderr.log")
+            with self.log.open() as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
                     tethered(_command(kind, _write_config(workdir, config), workdir, settings)),
                     stdin=subprocess.PIPE,
@@ -114,13 +116,6 @@ class Child:
                 with contextlib.suppress(OSError):
                     stream.close()
         return self._process.wait()
-
-    def last_words(self) -> str:
-        """The end of what this attempt wrote to standard error."""
-        with self._log.open("rb") as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(self._start, size - TAIL_BYTES))
-            return log.read().decode(errors="replace").replace("\x00", "\ufffd")
 
     def _tell(self, line: bytes) -> None:
         if self._process.stdin is not None:

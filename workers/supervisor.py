@@ -111,7 +111,7 @@ class Supervisor:
         if watch.asked:
             # A cancel ends the job whatever the outcome; else it was our own leave-taking.
             return lease.end("handed-back")
-        return lease.end("lost", crash(code, child.last_words()))
+        return lease.end("lost", crash(code, child.log.last_words()))
 
     def _succeed(self, lease: Lease, result: dict[str, Any]) -> Status:
         try:
