@@ -20,6 +20,8 @@ else:
     from backports import zstd
 
 PIECE_BYTES = 64 << 10
+# Block-wise packers begin one for each 64 KiB; each takes its time, however little it holds.
+MOST_MEMBERS = 10_000
 # What RFC 9659 lets a sender ask a receiver to remember, so that a frame cannot ask for more.
 _WINDOW = {int(zstd.DecompressionParameter.window_log_max): 23}
 
@@ -102,9 +104,14 @@ class _Unfolded:
 
     def _next(self, stream: _Stream) -> bytes:
         try:
-            return stream.read()
+            piece = stream.read()
         except (zlib.error, zstd.ZstdError) as error:
             raise self._malformed() from error
+        if stream.members > MOST_MEMBERS:
+            raise HTTPException(
+                413, f"The body is {self._coding} of over {MOST_MEMBERS} members", CLOSE
+            )
+        return piece
 
     def _malformed(self) -> HTTPException:
         return HTTPException(400, f"The body is no whole {self._coding}", CLOSE)
@@ -115,10 +122,12 @@ class _Stream:
 
     Attributes:
         folded: what has come in.
+        members: how many were begun.
     """
 
     def __init__(self, make: Callable[[], _Decoder]) -> None:
         self.folded = b""
+        self.members = 1
         self._make = make
         self._decoder = make()
 
@@ -132,6 +141,7 @@ class _Stream:
         while self.folded or not self._decoder.eof:
             if self._decoder.eof:
                 self._decoder = self._make()
+                self.members += 1
             piece = self._decoder.decompress(self.folded, PIECE_BYTES)
             # One of the decoders gives back what it has not come to yet, the other keeps it.
             rest = b"" if self._decoder.eof else getattr(self._decoder, "unconsumed_tail", b"")

@@ -85,6 +85,16 @@ def test_members_that_hold_nothing_do_not_come_for_ever(tmp_path, coding):
 
 
 @every_coding
+def test_a_body_of_very_many_members_is_refused_though_they_hold_little(service, coding):
+    fold = CODINGS[coding]
+    few, many = (fold(b" ") * count + fold(b'{"steps": 3}') for count in (100, 12_000))
+    assert post(service, few, coding).status_code == 202
+    refused = post(service, many, coding)
+    assert (refused.status_code, refused.json()["type"]) == (413, "/problems/body-too-large")
+    assert "members" in refused.json()["detail"]
+
+
+@every_coding
 @pytest.mark.parametrize(
     "harm", [lambda b: b[:-3], lambda b: b"x" + b[1:], lambda b: b + b"x", lambda _: b""]
 )
