@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,9 +19,12 @@ from starlette.types import Receive, Scope, Send
 from app.errors import Busy
 from app.jobs.schemas import EventView
 from app.settings import Settings
+from ml.errors import Unavailable
 from workers.jobs import JobStore
 from workers.records import Event
 from workers.tables import TERMINAL
+
+logger = logging.getLogger(__name__)
 
 BATCH = 500
 
@@ -43,6 +47,14 @@ class Follower:
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the events in the wire's format as they come."""
+        try:
+            async for piece in self._pieces():
+                yield piece
+        except Unavailable as error:
+            # The client comes back, and is told then what is the matter if it still is.
+            logger.warning("the stream of job %s ends: %s", self.job_id, error.detail)
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
         ends = time.monotonic() + self.settings.sse_lifetime_seconds
         quiet_since = asked_at = time.monotonic()
         yield format_sse_event(retry=1000)

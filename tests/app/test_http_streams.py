@@ -1,3 +1,4 @@
+import sqlite3
 import threading
 import time
 
@@ -62,6 +63,20 @@ def test_events_come_while_they_happen(service):
         assert next(line for line in lines if line.startswith("id:")) == "id: 1"
         service.client.post(job["links"]["cancel"])
         assert any('"cancelled"' in line for line in lines)
+
+
+def test_a_stream_whose_database_goes_away_ends_so_that_its_client_comes_back(tmp_path, caplog):
+    database = {"database_url": f"sqlite:///{tmp_path}/canfuse.db"}
+    with running(tmp_path, sse_poll_seconds=0.02, **database) as service:
+        job = submit(service)
+        with service.client.stream("GET", job["links"]["events"]) as stream:
+            lines = stream.iter_lines()
+            assert next(line for line in lines if line.startswith("id:")) == "id: 1"
+            with sqlite3.connect(tmp_path / "canfuse.db") as lost:
+                lost.execute("ALTER TABLE events RENAME TO lost")
+            lost.close()
+            assert not [line for line in lines if line.startswith("id:")]
+    assert "crashed" not in caplog.text
 
 
 def test_a_silent_stream_shows_that_it_lives_and_ends_with_its_time(tmp_path):
