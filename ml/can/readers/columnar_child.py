@@ -10,10 +10,12 @@ import io
 import json
 import os
 import resource
+import signal
 import sys
 from typing import Any
 
 from ml.can.readers.columnar import read_table
+from ml.can.readers.columnar_process import LIMIT_SECONDS
 from ml.can.readers.problems import InvalidLog, Tally
 
 MEMORY_BYTES = 16 << 30
@@ -25,12 +27,15 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     while line := sys.stdin.buffer.readline():
+        # By the kernel, as whoever started this may be gone by then, and a compiled part hang.
+        signal.alarm(LIMIT_SECONDS)
         request = json.loads(line)
         data = sys.stdin.buffer.read(request["size"])
         error, content = _read(request, data)
         about = {"size": len(content), "error": error}
         answers.write(json.dumps(about).encode() + b"\n" + content)
         answers.flush()
+        signal.alarm(0)
 
 
 def _read(request: dict[str, Any], data: bytes) -> tuple[tuple[str, str, Any] | None, bytes]:

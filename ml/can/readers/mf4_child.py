@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import os
 import resource
+import signal
 import sys
 
 import can
 
 from ml.can.readers.messages import message_table
+from ml.can.readers.mf4 import LIMIT_SECONDS
 
 MEMORY_BYTES = 16 * 2**30
 
@@ -21,6 +23,8 @@ MEMORY_BYTES = 16 * 2**30
 def main() -> int:
     """Convert; 0 when all went well."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    # By the kernel, as whoever started this may be gone by then, and a compiled part hang.
+    signal.alarm(LIMIT_SECONDS)
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
