@@ -16,8 +16,12 @@ LIMIT_SECONDS = 600
 _HEADER_AT, _HEADER = 64, b"##HD"
 
 
-def mf4_table(source: BinaryIO) -> pl.DataFrame:
+def mf4_table(source: BinaryIO, max_frames: int) -> pl.DataFrame:
     """The CAN messages of an MF4 file, read in a process of its own.
+
+    Args:
+        source: the file's bytes.
+        max_frames: how many are wanted; where there are more, one more is given.
 
     Returns:
         one row a message, in the columns of `messages.SCHEMA`.
@@ -31,7 +35,7 @@ def mf4_table(source: BinaryIO) -> pl.DataFrame:
     data = source.read()
     if not data.startswith(_HEADER, _HEADER_AT):
         raise ValueError("its header block is missing")
-    command = [sys.executable, "-m", "ml.can.readers.mf4_child"]
+    command = [sys.executable, "-m", "ml.can.readers.mf4_child", str(max_frames)]
     try:
         child = subprocess.run(  # noqa: S603 # our own interpreter and module
             command, input=data, capture_output=True, check=False, timeout=LIMIT_SECONDS

@@ -7,6 +7,7 @@ damaged file. The last line on standard error says what is wrong.
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import resource
 import signal
@@ -21,7 +22,8 @@ MEMORY_BYTES = 16 * 2**30
 
 
 def main() -> int:
-    """Convert; 0 when all went well."""
+    """Convert as many messages as are wanted, and one more; 0 when all went well."""
+    most = int(sys.argv[1]) + 1
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     # By the kernel, as whoever started this may be gone by then, and a compiled part hang.
     signal.alarm(LIMIT_SECONDS)
@@ -29,7 +31,7 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         with can.MF4Reader(io.BytesIO(sys.stdin.buffer.read())) as reader:
-            message_table(reader).write_ipc(output)
+            message_table(itertools.islice(reader, most)).write_ipc(output)
     except Exception as error:  # noqa: BLE001 # asammdf raises whatever it trips over
         sys.stderr.write(f"\n{' '.join(str(error).split())[:120] or type(error).__name__}\n")
         sys.stderr.flush()

@@ -61,7 +61,7 @@ def blf_log(source: BinaryIO, max_frames: int) -> Iterator[tuple[int, can.Messag
 
 def _add_mf4(run: _Run, source: BinaryIO) -> None:
     try:
-        table = mf4_table(source)
+        table = mf4_table(source, run.tally.max_frames)
     except ValueError as error:
         run.add_messages([(1, _damaged(error))])
     else:

@@ -1,3 +1,4 @@
+import io
 import struct
 import sys
 import zlib
@@ -8,6 +9,7 @@ import pytest
 
 from ml.can.frames import Flag
 from ml.can.readers import InvalidLog, parse_log, read_log
+from ml.can.readers.mf4 import mf4_table
 from ml.errors import Unavailable
 
 FOUND = Path(__file__).parents[2] / "hostile" / "found"
@@ -102,6 +104,13 @@ def test_a_truncated_binary_log_is_refused(tmp_path: Path, kind: str) -> None:
     data = record(tmp_path / f"drive.{kind}").read_bytes()
     with pytest.raises(InvalidLog, match="damaged"):
         parse_log(data[:-30])
+
+
+def test_no_more_of_an_mf4_log_is_unfolded_than_tells_that_it_is_too_long(tmp_path: Path) -> None:
+    data = record(tmp_path / "drive.mf4").read_bytes()
+    assert len(mf4_table(io.BytesIO(data), 2)) == 3
+    with pytest.raises(InvalidLog, match="more than 2 frames"):
+        parse_log(data, max_frames=2)
 
 
 def test_mf4_without_its_library_says_what_to_install(
