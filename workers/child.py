@@ -151,7 +151,8 @@ def _environment(settings: Settings) -> dict[str, str]:
 
     The libraries read the number of threads when they are loaded, so it must be there before.
     """
-    private = ("CANFUSE_", "DATABASE_URL", "REDIS_URL")
+    # The last two are for the neighbours in the compose file, which share our `.env`.
+    private = ("CANFUSE_", "DATABASE_URL", "REDIS_URL", "POSTGRES_", "GRAFANA_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(private)}
     threads = str(settings.thread_count)
     return kept | {"OMP_NUM_THREADS": threads, "POLARS_MAX_THREADS": threads} | to_environment()

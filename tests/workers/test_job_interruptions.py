@@ -94,8 +94,8 @@ def test_two_deliveries_of_one_job_make_one_attempt(own_store, supervisor, pool)
 def test_the_child_gets_its_share_of_the_cores_and_none_of_our_secrets(
     own_store, settings, pool, monkeypatch
 ):
-    monkeypatch.setenv("CANFUSE_API_KEYS", "secret")
-    monkeypatch.setenv("DATABASE_URL", "secret")
+    for name in ("CANFUSE_API_KEYS", "DATABASE_URL", "POSTGRES_PASSWORD", "GRAFANA_PASSWORD"):
+        monkeypatch.setenv(name, "secret")
     frugal = settings.model_copy(update={"threads": 1})
     job = rehearsal(own_store, **FOREVER)
     run = pool.submit(Supervisor(own_store, frugal, threading.Event()).run, job.id)
