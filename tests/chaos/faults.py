@@ -16,6 +16,8 @@ from tests.chaos.processes import Work
 from workers.queue import announce
 from workers.tables import HELD
 
+Harm = Callable[[Deployment, random.Random], str]
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -29,38 +31,43 @@ class Fault:
     """
 
     share: int
-    harm: Callable[[Deployment, random.Random], str]
+    harm: Harm
     gentle: bool = False
 
 
-def kill_worker(deployment: Deployment, rng: random.Random) -> str:
-    if (work := _someone(deployment, rng)) is None:
-        return ""
+def at_work(harm: Callable[[Deployment, random.Random, Work], None]) -> Harm:
+    """What does harm to a job at work, or to the worker above it."""
+
+    def strike(deployment: Deployment, rng: random.Random) -> str:
+        if not (works := deployment.at_work()):
+            return ""
+        work = rng.choice(works)
+        harm(deployment, rng, work)
+        return work.job_id
+
+    return strike
+
+
+@at_work
+def kill_worker(_: Deployment, __: random.Random, work: Work) -> None:
     work.worker.kill()
-    return work.job_id
 
 
-def kill_child(deployment: Deployment, rng: random.Random) -> str:
-    if (work := _someone(deployment, rng)) is None:
-        return ""
+@at_work
+def kill_child(_: Deployment, __: random.Random, work: Work) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         work.child.kill()
-    return work.job_id
 
 
-def send_worker_home(deployment: Deployment, rng: random.Random) -> str:
-    if (work := _someone(deployment, rng)) is None:
-        return ""
+@at_work
+def send_worker_home(_: Deployment, __: random.Random, work: Work) -> None:
     work.worker.terminate()
-    return work.job_id
 
 
-def freeze_worker(deployment: Deployment, rng: random.Random) -> str:
-    if (work := _someone(deployment, rng)) is None:
-        return ""
+@at_work
+def freeze_worker(deployment: Deployment, rng: random.Random, work: Work) -> None:
     lease = deployment.settings.lease_seconds
     deployment.freeze(work.worker, lease * rng.uniform(1.1, 1.6))
-    return work.job_id
 
 
 def kill_broker(deployment: Deployment, _: random.Random) -> str:
@@ -102,11 +109,6 @@ def cancel(deployment: Deployment, rng: random.Random) -> str:
         if deployment.http.post(f"/jobs/{job.id}/cancel").is_success:
             return job.id
     return ""
-
-
-def _someone(deployment: Deployment, rng: random.Random) -> Work | None:
-    works = deployment.at_work()
-    return rng.choice(works) if works else None
 
 
 FAULTS = {
