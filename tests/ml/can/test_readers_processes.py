@@ -14,7 +14,8 @@ def test_a_reader_that_hangs_is_ended_after_its_time(reader: str) -> None:
         f"import ml.can.readers.{limit} as limited; limited.LIMIT_SECONDS = 1;"
         f"from ml.can.readers import {reader}_child as reader; reader.main()"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as child:
+    command = [sys.executable, "-c", code, "1000"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
         assert child.stdin is not None
         child.stdin.write(b'{"size": 1000}\n')
         child.stdin.flush()
