@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+ON_SERVICES ?= tests/workers tests/app tests/e2e
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check bench chaos services format clean
 
@@ -30,7 +32,7 @@ check: $(READY) ## Lint, type-check, and check the import rules and the containe
 	$(BIN)/python -m pytest -q tests/house --ignore tests/house/test_health_checks.py
 
 services: $(READY) ## Run the tests of jobs and service on PostgreSQL and Redis, where they are installed
-	$(BIN)/python -m tests.on_services tests/workers tests/app tests/e2e
+	$(BIN)/python -m tests.on_services $(ON_SERVICES)
 
 chaos: $(READY) ## Kill, freeze and restart every part while jobs run, and check what is promised
 	$(BIN)/python -m tests.chaos --report var/chaos.json
