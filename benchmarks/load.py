@@ -89,20 +89,32 @@ async def _load(url: str, server: psutil.Process, plan: Plan) -> dict[str, Any]:
 
 
 async def sustained(phase: Phase, most: float, seconds: float) -> float:
-    """The highest rate, of those tried downwards, at which nothing is refused."""
+    """The highest rate of those tried at which nothing is refused: downwards, then up again.
+
+    A server that was overloaded a moment ago refuses more than it would otherwise.
+    """
+
+    async def holds(rate: float) -> bool:
+        tried = await phase(rate, seconds)
+        return tried["accepted"] == tried["sent"]
+
     rate = most
     for _ in range(20):
-        tried = await phase(rate, seconds)
-        if tried["accepted"] == tried["sent"]:
-            return rate
+        if await holds(rate):
+            break
         rate *= STEP
-    raise RuntimeError("No rate was found at which nothing is refused.")
+    else:
+        raise RuntimeError("No rate was found at which nothing is refused.")
+    while await holds(rate / STEP):
+        rate /= STEP
+    return rate
 
 
 def verdict(found: dict[str, dict[str, float]]) -> dict[str, bool]:
     """Which promises were kept."""
     half, double, after = (found[name] for name in ("half", "double", "after"))
     return {
+        "it_was_overloaded": double["refused"] > 0,
         "nothing_failed": not any(part["failed"] for part in found.values()),
         "refusals_say_when_to_retry": not double["refused_without_retry_after"],
         "accepted_stay_quick": double["p99_ms"] <= MOST_TIMES_P99 * half["p99_ms"],
